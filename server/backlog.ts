@@ -1,0 +1,218 @@
+/**
+ * What a room holds at one moment, and the rules of how one moment follows another: stamping, trimming, and taking in
+ * what somebody wrote into the file. Pure: no clock, no file, nobody waiting. A backlog is never changed, only replaced.
+ */
+import {
+  bytesIn,
+  isAfter,
+  lineOf,
+  placed,
+  sayingOf,
+  stampOf,
+  type Draft,
+  type FoundLine,
+  type Message,
+  type Stamp,
+  type Timestamp,
+} from './message.ts'
+
+export interface Backlog {
+  /** The room's cursor: what its file's mtime says, and what a poll returns. */
+  readonly timestamp: Timestamp
+  /** The newest messages of the room, oldest first. */
+  readonly messages: readonly Message[]
+  /** When old lines were last changed by hand: a client from before must start anew (a reset). */
+  readonly edited: Timestamp
+  /** The newest message that is not kept any more: a client from before has missed some (a gap). */
+  readonly dropped: Timestamp
+}
+
+export interface Limits {
+  /** How many messages a room keeps. */
+  readonly backlog: number
+  /** Bytes of UTF-8 that one `msg` may have. */
+  readonly maxMessage: number
+  /** Bytes that a room's file may have. */
+  readonly maxFile: number
+}
+
+/** A room that nobody ever wrote to. It stands at 1, so that timestamp 0 always means "everything, at once" and a loop from here parks. */
+export const EMPTY: Backlog = { timestamp: 1, messages: [], edited: 0, dropped: 0 }
+
+/** What a client at one timestamp is told. One object serves everyone who waits there. */
+export interface News {
+  readonly timestamp: Timestamp
+  readonly messages: readonly Message[]
+  /** Forget what you have: these are all the messages there are. */
+  readonly reset?: true
+  /** You were away so long that messages between yours and these are gone. */
+  readonly gap?: true
+}
+
+/** What a client at `timestamp` has not seen, or undefined when there is nothing to tell (DESIGN.md, rule 3). */
+export function newsFrom(backlog: Backlog, timestamp: Timestamp): News | undefined {
+  const all = { timestamp: backlog.timestamp, messages: backlog.messages }
+  if (timestamp === backlog.timestamp) return undefined
+  if (timestamp === 0) return all
+  if (timestamp > backlog.timestamp || timestamp < backlog.edited) return { ...all, reset: true }
+  if (timestamp < backlog.dropped) return { ...all, gap: true }
+  return { ...all, messages: backlog.messages.slice(backlog.messages.findLastIndex((message) => message.timestamp <= timestamp) + 1) }
+}
+
+/** The timestamp of a commit made at `now`: it always grows, whatever the clock does (rule 2). */
+function nextTimestamp(last: Timestamp, now: Timestamp): Timestamp {
+  return Math.max(now, last + 1)
+}
+
+/**
+ * The backlog after a commit of these drafts, and the message that each draft became: for a `cid` that is kept already, the earlier message.
+ * @param now the wall clock, in milliseconds
+ */
+export function commit(
+  backlog: Backlog,
+  drafts: readonly Draft[],
+  limits: Limits,
+  now: Timestamp,
+): { backlog: Backlog; posted: Message[] } {
+  const timestamp = nextTimestamp(backlog.timestamp, now)
+  const byCid = new Map<string, Message>()
+  for (const message of backlog.messages) if (message.cid !== undefined) byCid.set(message.cid, message)
+  const added: Message[] = []
+  const posted = drafts.map((draft) => {
+    const earlier = draft.cid === undefined ? undefined : byCid.get(draft.cid)
+    if (earlier) return earlier
+    const message = placed(sayingOf(draft), { timestamp, n: added.length })
+    if (draft.cid !== undefined) byCid.set(draft.cid, message)
+    added.push(message)
+    return message
+  })
+  if (added.length === 0) return { backlog, posted }
+  return { backlog: trim({ ...backlog, timestamp, messages: [...backlog.messages, ...added] }, limits), posted }
+}
+
+/** Keeps the newest messages that the limits allow. The newest of all is kept whatever its size. */
+function trim(backlog: Backlog, limits: Limits): Backlog {
+  const { messages } = backlog
+  let first = Math.max(0, messages.length - limits.backlog)
+  let bytes = 0
+  for (let i = messages.length - 1; i >= first; i--) {
+    bytes += bytesIn(lineOf(messages[i] as Message)) + 1
+    if (bytes > limits.maxFile && i < messages.length - 1) first = i + 1
+  }
+  const last = messages[first - 1]
+  return last ? { ...backlog, messages: messages.slice(first), dropped: last.timestamp } : backlog
+}
+
+/** A room's file as somebody left it. */
+export interface Found {
+  readonly lines: readonly FoundLine[]
+  /** Whether these lines, each with its newline, are the file to the byte. */
+  readonly clean: boolean
+  /** Whether all of the file could be read: it was not too long, and it was UTF-8. */
+  readonly legible: boolean
+  /** The file's mtime in whole milliseconds. */
+  readonly mtime: Timestamp
+  /** When an edit was last written down, by whichever process. */
+  readonly edited: Timestamp
+}
+
+export interface TakenIn {
+  readonly backlog: Backlog
+  /** Whether the file must be written anew, for its lines or its mtime to say what the backlog says. */
+  readonly rewrite: boolean
+  /** Whether writing it anew drops something that a person wrote. */
+  readonly loses: boolean
+  /** Whether clients must start anew, because it is more than lines at the end that changed. */
+  readonly edit: boolean
+}
+
+/**
+ * The backlog of a file that somebody else wrote: another process, whose commits are taken as they stand, or a person, whose lines
+ * get their place in the room (rule 6).
+ * @param known what this process last knew the room to hold; undefined at its first look
+ */
+export function takeIn(known: Backlog | undefined, found: Found, limits: Limits, now: Timestamp): TakenIn {
+  const last = known?.timestamp ?? 0
+  const committed = isCommit(found)
+  const shared = known ? sharedWith(known, found, committed, limits) : undefined
+  const kept = shared?.kept ?? []
+  const places = place(kept.at(-1), found.lines.slice(kept.length), Math.max(now, found.mtime, last), shared !== undefined)
+  const fresh = found.lines.length - kept.length - places.length
+  if (known && shared && fresh === 0 && places.length === 0 && found.mtime === last)
+    return { backlog: known, rewrite: false, loses: false, edit: false }
+
+  const newest = places.at(-1)?.timestamp ?? kept.at(-1)?.timestamp ?? 0
+  const past = Math.max(last, newest)
+  const edit = shared ? (places[0] ? places[0].timestamp <= last : fresh === 0) : !committed
+  const timestamp =
+    fresh === 0 && !edit ? newest : fresh === 0 ? settled(found, past, now) : nextTimestamp(Math.max(past, found.edited), now)
+  const added = found.lines.slice(kept.length).map((line, i) => placed(line.saying, places[i] ?? { timestamp, n: i - places.length }))
+  const messages = [...kept, ...added]
+  const edited = edit ? timestamp : Math.max(known?.edited ?? 0, found.edited)
+  const backlog = { timestamp, messages, edited, dropped: shared ? shared.dropped : (messages[0]?.timestamp ?? 0) }
+
+  const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
+  if (found.clean && changed.length === 0 && timestamp === found.mtime) return { backlog, rewrite: false, loses: false, edit }
+  const trimmed = trim(backlog, limits)
+  const drops = messages.length - trimmed.messages.length > kept.length
+  const misplaces = added.some((message, i) => isChanged(found.lines[kept.length + i] as FoundLine, message))
+  return { backlog: trimmed, rewrite: true, loses: drops || misplaces || !found.legible, edit }
+}
+
+/** Whether a file is as a commit leaves it: stamps rising from line to line, the last of them the mtime (rule 2). */
+function isCommit({ lines, clean, mtime, edited }: Found): boolean {
+  const rising = lines.every(({ stamp }, i) => stamp && (i === 0 || isAfter(stamp, lines[i - 1]?.stamp ?? stamp)))
+  return clean && rising && lines.at(-1)?.stamp?.timestamp === mtime && mtime >= edited
+}
+
+interface Shared {
+  readonly kept: readonly Message[]
+  readonly dropped: Timestamp
+}
+
+/** The known messages that a file still starts with, or undefined when it does not go on from what is known. */
+function sharedWith(known: Backlog, { lines }: Found, committed: boolean, limits: Limits): Shared | undefined {
+  const { messages } = known
+  const first = lines[0]
+  if (!first) return messages.length === 0 ? { kept: [], dropped: known.dropped } : undefined
+  const full = lines.length >= limits.backlog
+  const start = messages.length === 0 && !full ? 0 : messages.findIndex((message) => lineOf(message) === first.text)
+  const kept = start < 0 ? [] : messages.slice(start)
+  if (start === 0 && kept.every((message, i) => lineOf(message) === lines[i]?.text)) return { kept, dropped: known.dropped }
+  // Only a commit leaves old messages out: then others must have come, behind those that are known.
+  if (!committed || !first.stamp || lines.length === kept.length) return undefined
+  if (start < 0) return first.stamp.timestamp > known.timestamp ? { kept, dropped: first.stamp.timestamp } : undefined
+  if (!kept.every((message, i) => lineOf(message) === lines[i]?.text)) return undefined
+  return { kept, dropped: messages[start - 1]?.timestamp ?? known.dropped }
+}
+
+/**
+ * The places of lines behind `previous`: a line keeps the one it names where that is in order, and gets one right behind its predecessor
+ * where a later line has a place. The lines that are left over at the end are new in the room.
+ * @param ceiling a line that claims a later timestamp than this is not believed
+ * @param goesOn whether the room goes on from what is known: then a line out of order is one that was copied here, and so is new
+ */
+function place(previousMessage: Message | undefined, lines: readonly FoundLine[], ceiling: Timestamp, goesOn: boolean): Stamp[] {
+  const believed = lines.map(({ stamp }) => (stamp && stamp.timestamp <= ceiling ? stamp : undefined))
+  const first = believed.find((stamp) => stamp !== undefined)
+  const places: Stamp[] = []
+  let previous = previousMessage ? stampOf(previousMessage) : { timestamp: Math.max(1, (first?.timestamp ?? 1) - 1), n: -1 }
+  const behind = (): Stamp => ({ timestamp: previous.timestamp, n: previous.n + 1 })
+  for (const [i, stamp] of believed.entries()) {
+    if (!stamp || (goesOn && !isAfter(stamp, previous))) continue
+    while (places.length < i) places.push((previous = behind()))
+    places.push((previous = isAfter(stamp, previous) ? stamp : behind()))
+  }
+  return places
+}
+
+/** The timestamp of an edit: the file's own mtime where that is later than all before it, or where another process has settled on it. */
+function settled({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Timestamp {
+  const usable = mtime > past && (mtime === edited || (mtime > edited && mtime <= now))
+  return usable ? mtime : nextTimestamp(Math.max(past, edited), now)
+}
+
+/** Whether a line says something that the message it became does not. */
+function isChanged({ whole, stamp }: FoundLine, message: Message): boolean {
+  return !whole || (stamp !== undefined && message.id !== `${stamp.timestamp}-${stamp.n}`)
+}

@@ -1,0 +1,67 @@
+/**
+ * Every error a client can get: a stable code, its status, and what it says when nobody knows better.
+ * Knows nothing of who throws one or of how a dialect tells it.
+ */
+
+const ERRORS = {
+  bad_json: [400, 'the body is not a JSON object'],
+  bad_form: [400, 'the form cannot be decoded: it is not UTF-8'],
+  bad_encoding: [400, 'the body is not UTF-8'],
+  bad_path: [400, 'the path cannot be decoded'],
+  bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -'],
+  bad_nick: [400, 'a nick has 1 to 50 characters, no control characters, and no blanks at its ends'],
+  bad_cid: [400, 'a cid is a text of 1 to 100 characters'],
+  bad_timestamp: [400, 'a timestamp is a whole number of milliseconds'],
+  bad_wait: [400, 'wait is a number of seconds from 0 to 60'],
+  bad_poll: [400, 'poll names rooms with their timestamps: poll=lobby:0,dev:1795219764123'],
+  missing_message: [400, 'there is no msg'],
+  bad_message: [400, 'msg is not a text'],
+  empty_message: [400, 'the message is empty'],
+  not_found: [404, 'there is nothing at this address'],
+  no_room: [404, 'there is no such room'],
+  method_not_allowed: [405, 'this address does not take this method'],
+  too_large: [413, 'the message is too large'],
+  wrong_type: [415, 'post a form, JSON or plain text, in UTF-8'],
+  bad_range: [416, 'the file has no such range'],
+  too_many_posts: [429, 'too many posts from this address'],
+  too_many_polls: [429, 'too many polls are parked for this address'],
+  internal: [500, 'something went wrong here'],
+  not_kept: [500, 'the message could not be written'],
+  not_readable: [500, 'the room cannot be read'],
+  room_busy: [503, 'another process holds this room'],
+  disk_full: [507, 'the disk is full'],
+} as const satisfies Record<string, readonly [status: number, message: string]>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** An error with a code that clients can rely on; the message is for people. */
+export class RoomfileError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  /** Headers that belong to the answer, such as Allow or Retry-After. */
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: ErrorCode, message: string = ERRORS[code][1], options: { cause?: unknown; headers?: Record<string, string> } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = 'RoomfileError'
+    this.code = code
+    this.status = ERRORS[code][0]
+    this.headers = options.headers ?? {}
+  }
+}
+
+/** What a client is told about anything that was thrown: our own errors as they are, all else as `internal`. */
+export function toRoomfileError(thrown: unknown): RoomfileError {
+  return thrown instanceof RoomfileError ? thrown : new RoomfileError('internal', undefined, { cause: thrown })
+}
+
+const OUT_OF_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** An error of the file system as one of ours; `otherwise` says what failed. */
+export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError {
+  if (thrown instanceof RoomfileError) return thrown
+  const { code, message } = thrown as NodeJS.ErrnoException
+  return OUT_OF_SPACE.has(code ?? '')
+    ? new RoomfileError('disk_full', undefined, { cause: thrown })
+    : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${code ?? message}`, { cause: thrown })
+}
