@@ -1,0 +1,53 @@
+/**
+ * The store contract: what keeps rooms. A store knows nothing of HTTP, of polls or of who waits.
+ * test/stores/contract.test.ts holds every store to what is said here.
+ */
+import type { Backlog } from './backlog.ts'
+import type { Draft, Message, Timestamp } from './message.ts'
+import type { RoomName } from './room-name.ts'
+
+export interface Store {
+  /**
+   * What a room holds at this moment, whoever wrote it last. The same object as long as nothing changed.
+   * A room that does not exist is empty. @throws RoomfileError `not_readable`
+   */
+  read(room: RoomName): Promise<Backlog>
+
+  /**
+   * Adds messages behind all that the room holds, in one commit that nothing else comes between. Resolves when a power cut can not take
+   * them back: to the backlog after it and the message that each draft became. Posting to a room creates it.
+   * @throws RoomfileError `not_kept`, `disk_full`, `room_busy`: then the room is as it was before
+   */
+  append(room: RoomName, drafts: readonly Draft[]): Promise<Appended>
+
+  /** The rooms there are, by name. */
+  list(): Promise<RoomSummary[]>
+
+  /** The room as the file that it is, or undefined when there is no such room. */
+  file(room: RoomName): Promise<RoomContent | undefined>
+
+  /** Calls back whenever a room may have changed by other hands than this store's `append`. A hint: the truth is what `read` says. */
+  watch(changed: (room: RoomName) => void): void
+
+  /** Frees what is held open for a room that nobody uses at the moment. */
+  release(room: RoomName): Promise<void>
+
+  close(): Promise<void>
+}
+
+export interface Appended {
+  readonly backlog: Backlog
+  readonly posted: readonly Message[]
+}
+
+export interface RoomSummary {
+  readonly name: RoomName
+  readonly timestamp: Timestamp
+  /** How many messages it keeps. */
+  readonly messages: number
+}
+
+export interface RoomContent {
+  readonly bytes: Buffer
+  readonly timestamp: Timestamp
+}

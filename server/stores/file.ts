@@ -1,0 +1,176 @@
+/**
+ * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
+ * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
+ */
+import { access, constants, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { watch as watchFiles, type FSWatcher } from 'chokidar'
+import type { Limits } from '../backlog.ts'
+import { fromSystem } from '../errors.ts'
+import { isRoomName, type RoomName } from '../room-name.ts'
+import type { RoomContent, RoomSummary, Store } from '../store.ts'
+import { readExactly, signatureOf, stateOf, timestampOf, type Signature } from './durable.ts'
+import { RoomFile } from './room-file.ts'
+import { RoomLock } from './room-lock.ts'
+import type { Warn } from '../warn.ts'
+
+const ENDING = '.jsonl'
+
+/** Below the directory, where nothing is watched: locks, and what could not stay in its file. */
+const LOCKS = '.roomfile'
+const ASIDE = 'aside'
+
+/** What the atomic writer leaves behind when it is killed: the file's name and a number. */
+const TEMPORARY = /^(.+)\.jsonl\.\d+$/
+
+export interface FileStoreOptions {
+  readonly directory: string
+  readonly limits: Limits
+  readonly warn: Warn
+}
+
+/**
+ * Opens a directory of rooms; makes it if it is not there.
+ * @throws the system's error when the directory cannot be made or written to
+ */
+export async function fileStore(options: FileStoreOptions): Promise<Store> {
+  await mkdir(options.directory, { recursive: true })
+  await access(options.directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  const store = new FileStore(options)
+  await store.sweep()
+  await store.ready()
+  return store
+}
+
+class FileStore implements Store {
+  readonly #options: FileStoreOptions
+  readonly #watcher: FSWatcher
+  readonly #files = new Map<RoomName, RoomFile>()
+  /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
+  readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
+  #changed: (room: RoomName) => void = () => {}
+
+  constructor(options: FileStoreOptions) {
+    this.#options = options
+    this.#watcher = watchFiles(options.directory, {
+      depth: 0,
+      ignoreInitial: true,
+      ignored: (path) => path !== options.directory && roomOf(path) === undefined,
+    })
+    // `raw` comes at once, `all` knows more ways to notice: either is only a hint.
+    this.#watcher.on('raw', (_event, path) => this.#hint(path))
+    this.#watcher.on('all', (_event, path) => this.#hint(path))
+    this.#watcher.on('error', (error) => options.warn('watching the directory failed', { error }))
+  }
+
+  ready(): Promise<void> {
+    return new Promise((resolve) => this.#watcher.once('ready', resolve))
+  }
+
+  /** Removes temporary files that a killed process left. Under the room's lock, so none that another process is writing. */
+  async sweep(): Promise<void> {
+    for (const name of await readdir(this.#options.directory)) {
+      const room = TEMPORARY.exec(name)?.[1]
+      if (room === undefined || !isRoomName(room)) continue
+      const lock = new RoomLock(this.#lockPath(room))
+      await lock.hold(() => unlink(join(this.#options.directory, name)).catch(ignoreMissing))
+      await lock.close()
+    }
+  }
+
+  read: Store['read'] = (room) => this.#file(room).read()
+
+  append: Store['append'] = (room, drafts) => this.#file(room).append(drafts)
+
+  async list(): Promise<RoomSummary[]> {
+    const names = (await readdir(this.#options.directory)).flatMap((name) => roomOf(name) ?? [])
+    const rooms = await Promise.all(names.toSorted().map((name) => this.#summary(name)))
+    return rooms.filter((room) => room !== undefined)
+  }
+
+  async #summary(name: RoomName): Promise<RoomSummary | undefined> {
+    const stats = await stat(this.#path(name), { bigint: true }).catch(ignoreMissing)
+    if (!stats?.isFile()) return undefined
+    const signature = signatureOf(stats)
+    let counted = this.#counted.get(name)
+    if (counted?.signature !== signature) {
+      counted = { signature, messages: countLines((await this.file(name))?.bytes ?? Buffer.alloc(0)) }
+      this.#counted.set(name, counted)
+    }
+    return { name, timestamp: timestampOf(stats.mtimeNs), messages: counted.messages }
+  }
+
+  async file(room: RoomName): Promise<RoomContent | undefined> {
+    const handle = await open(this.#path(room), 'r').catch(ignoreMissing)
+    try {
+      const state = handle && (await stateOf(handle))
+      return handle && state?.isFile ? { bytes: await readExactly(handle, 0, state.size), timestamp: state.mtime } : undefined
+    } catch (error) {
+      throw fromSystem(error, 'not_readable')
+    } finally {
+      await handle?.close()
+    }
+  }
+
+  watch(changed: (room: RoomName) => void): void {
+    this.#changed = changed
+  }
+
+  async release(room: RoomName): Promise<void> {
+    const file = this.#files.get(room)
+    this.#files.delete(room)
+    await file?.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher.close()
+    await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
+  }
+
+  #hint(path: string | null | undefined): void {
+    const room = path ? roomOf(path) : undefined
+    if (room !== undefined && this.#files.has(room)) this.#changed(room)
+  }
+
+  #file(room: RoomName): RoomFile {
+    let file = this.#files.get(room)
+    if (!file) {
+      const { directory, limits, warn } = this.#options
+      file = new RoomFile({
+        path: this.#path(room),
+        lockPath: this.#lockPath(room),
+        aside: join(directory, ASIDE),
+        limits,
+        lookAgain: () => this.#changed(room),
+        warn,
+      })
+      this.#files.set(room, file)
+    }
+    return file
+  }
+
+  #path(room: RoomName): string {
+    return join(this.#options.directory, room + ENDING)
+  }
+
+  #lockPath(room: RoomName): string {
+    return join(this.#options.directory, LOCKS, room)
+  }
+}
+
+/** The room that a path in the directory is the file of, if it is one: not a dot-file, not a temporary file. */
+function roomOf(path: string): RoomName | undefined {
+  if (!path.endsWith(ENDING)) return undefined
+  const name = basename(path, ENDING)
+  return isRoomName(name) ? name : undefined
+}
+
+function countLines(bytes: Buffer): number {
+  let lines = 0
+  for (let at = bytes.indexOf('\n'); at !== -1; at = bytes.indexOf('\n', at + 1)) lines += 1
+  return lines
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}

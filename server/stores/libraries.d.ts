@@ -1,0 +1,15 @@
+/** The parts that we call of two libraries which bring no types, or outdated ones. */
+
+declare module 'fs-native-extensions' {
+  /** Takes an exclusive lock on an open file, held by this descriptor and freed by the kernel with it. False when another holds it. */
+  export function tryLock(fd: number): boolean
+  export function unlock(fd: number): void
+}
+
+declare module 'write-file-atomic' {
+  export default function writeFileAtomic(
+    filename: string,
+    data: string,
+    options: { tmpfileCreated: (temporary: string) => Promise<void> },
+  ): Promise<void>
+}

@@ -1,0 +1,274 @@
+/**
+ * One room's file: read when it changed, rewritten by each commit, open to everybody's pen.
+ * Knows the file and its lock. What the room holds is decided in backlog.ts; nobody waits here.
+ */
+import { isUtf8 } from 'node:buffer'
+import { constants } from 'node:fs'
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
+import { fromSystem, RoomfileError } from '../errors.ts'
+import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
+import type { Appended } from '../store.ts'
+import { keepAside, readExactly, replaceFile, signatureOf, stateOf, syncDirectory, type Signature } from './durable.ts'
+import { OldInodes } from './old-inodes.ts'
+import { RoomLock } from './room-lock.ts'
+import type { Warn } from '../warn.ts'
+
+/** An edit, or a last line without a newline, is taken once the file was left alone this long: editors and slow writers write in steps. */
+const QUIET_MS = 150
+
+/** How many times a post waits for an edit to become quiet, before it takes the file as it is. */
+const PATIENCE = 3
+
+/** How often old inodes are looked at. */
+const CARRY_MS = 250
+
+const MISSING: Signature = 'missing'
+const BOM = /^\ufeff/
+
+export interface RoomFileOptions {
+  readonly path: string
+  readonly lockPath: string
+  /** The directory for files as they were found, when not all of them can stay in place. */
+  readonly aside: string
+  readonly limits: Limits
+  /** Called when the file should be looked at again though nothing happens to it. */
+  readonly lookAgain: () => void
+  readonly warn: Warn
+}
+
+/** The file at one moment. */
+interface Snapshot {
+  /** Still open, to see what comes to this inode after its name went to another; undefined when there is no file. */
+  readonly handle: FileHandle | undefined
+  readonly signature: Signature
+  readonly mtime: Timestamp
+  readonly bytes: Buffer
+  /** Whether `bytes` are only the last part of a file above the limit. */
+  readonly cut: boolean
+}
+
+/** What a snapshot says, and the bytes behind its last newline that are not taken as a line yet. */
+type Seen = TakenIn & { readonly tail: Buffer }
+
+export class RoomFile {
+  readonly #options: RoomFileOptions
+  readonly #lock: RoomLock
+  readonly #old: OldInodes
+  /** The end of the queue in which the looks and commits of this process stand. */
+  #queue: Promise<unknown> = Promise.resolve()
+  #known: Backlog | undefined
+  /** The state of the file that `#known` tells of, and its bytes. */
+  #signature: Signature | undefined
+  #bytes: Buffer = Buffer.alloc(0)
+  /** A state that waits to be quiet, and when it was first seen (monotonic). */
+  #unquiet: { readonly signature: Signature; readonly seen: number } | undefined
+  #lookTimer: NodeJS.Timeout | undefined
+  #carryTimer: NodeJS.Timeout | undefined
+
+  constructor(options: RoomFileOptions) {
+    this.#options = options
+    this.#lock = new RoomLock(options.lockPath)
+    this.#old = new OldInodes({ path: options.path, rescue: (bytes) => this.#rescue(bytes) })
+  }
+
+  /** What the room holds. The file is read only if it changed. */
+  read(): Promise<Backlog> {
+    return this.#inTurn(async () => {
+      if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
+      const settled = await this.#lock.hold(() => this.#settle([], true))
+      return settled?.backlog ?? this.#known ?? EMPTY
+    }).catch((error: unknown) => {
+      throw fromSystem(error, 'not_readable')
+    })
+  }
+
+  /** Adds messages in one commit, behind whatever others have written until then. */
+  append(drafts: readonly Draft[]): Promise<Appended> {
+    return this.#inTurn(async () => {
+      for (let patience = PATIENCE; ; patience--) {
+        const appended = await this.#lock.hold(() => this.#settle(drafts, patience > 0))
+        if (appended) return appended
+        await delay(QUIET_MS)
+      }
+    }).catch((error: unknown) => {
+      throw fromSystem(error, 'not_kept')
+    })
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#lookTimer)
+    clearTimeout(this.#carryTimer)
+    await this.#inTurn(async () => {
+      await this.#old.close()
+      await this.#lock.close()
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work)
+    this.#queue = turn.catch(() => undefined) // whoever waits for `turn` hears of it
+    return turn
+  }
+
+  /**
+   * Takes in what others wrote, adds the drafts, and writes the file if it then says something else. Only under the lock.
+   * @returns undefined while somebody is still writing an edit, and `patient` says to wait for its end
+   */
+  async #settle(drafts: readonly Draft[], patient: boolean): Promise<Appended | undefined> {
+    const snapshot = await this.#snapshot()
+    let kept = snapshot.handle
+    try {
+      const seen = await this.#see(snapshot, patient)
+      if (!seen) return undefined
+      const appended = commit(seen.backlog, drafts, this.#options.limits, Date.now())
+      if (seen.edit) await this.#lock.writeEdited(seen.backlog.edited)
+      if (appended.backlog !== seen.backlog || seen.rewrite) {
+        await this.#write(snapshot, seen, appended.backlog)
+        kept = undefined // with the old inodes now
+      } else if (seen.backlog !== this.#known) {
+        await this.#adopt(snapshot, seen.backlog)
+      }
+      return appended
+    } finally {
+      await kept?.close()
+    }
+  }
+
+  /** What a snapshot says, or undefined while it is an edit that is still being written. */
+  async #see(snapshot: Snapshot, patient: boolean): Promise<Seen | undefined> {
+    const known = this.#known
+    if (known && !this.#unquiet && snapshot.signature === this.#signature) return unchanged(known)
+    const edited = await this.#lock.readEdited()
+    if (!known && !snapshot.handle) return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
+
+    const end = snapshot.bytes.lastIndexOf('\n') + 1
+    const waits = end < snapshot.bytes.length && !this.#isQuiet(snapshot)
+    const found = this.#found(snapshot, waits ? end : snapshot.bytes.length, edited)
+    // A line that is still being written explains an mtime that no message has.
+    const taken = takeIn(known, waits && known ? { ...found, mtime: known.timestamp } : found, this.#options.limits, Date.now())
+    const early = taken.edit && patient && known !== undefined && !this.#isQuiet(snapshot)
+    if (waits || early) this.#lookAgainSoon()
+    else this.#unquiet = undefined
+    if (early) return undefined
+    return {
+      ...taken,
+      rewrite: taken.rewrite && snapshot.handle !== undefined,
+      tail: snapshot.bytes.subarray(waits ? end : snapshot.bytes.length),
+    }
+  }
+
+  #found({ bytes, cut, mtime }: Snapshot, end: number, edited: Timestamp): Found {
+    const text = bytes.toString('utf8', 0, end)
+    const lines = text
+      .replace(BOM, '')
+      .split(/\r?\n/)
+      .filter((line) => line.trim() !== '')
+    return {
+      lines: lines.map((line) => readLine(line, this.#options.limits.maxMessage)),
+      clean: !cut && text === lines.map((line) => `${line}\n`).join(''),
+      legible: !cut && isUtf8(bytes.subarray(0, end)),
+      mtime,
+      edited,
+    }
+  }
+
+  /** Whether the file has stayed in one state for a moment. */
+  #isQuiet({ signature, mtime }: Snapshot): boolean {
+    if (!this.#known && Date.now() - mtime > QUIET_MS) return true
+    if (this.#unquiet?.signature !== signature) this.#unquiet = { signature, seen: performance.now() }
+    return performance.now() - this.#unquiet.seen >= QUIET_MS
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    const handle = await openFile(this.#options.path)
+    if (!handle) return { handle, signature: MISSING, mtime: 0, bytes: Buffer.alloc(0), cut: false }
+    try {
+      const { signature, size, mtime, isFile } = await stateOf(handle)
+      if (!isFile) throw new RoomfileError('not_readable', `${basename(this.#options.path)} is not a file`)
+      if (signature === this.#signature) return { handle, signature, mtime, bytes: this.#bytes, cut: false }
+      const from = Math.max(0, size - this.#options.limits.maxFile)
+      const bytes = await readExactly(handle, from, size - from)
+      return { handle, signature, mtime, bytes: from === 0 ? bytes : bytes.subarray(bytes.indexOf('\n') + 1), cut: from > 0 }
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }
+
+  /** Replaces the file by what the backlog says, and keeps an eye on the inode that it replaces. Takes over the snapshot's handle. */
+  async #write({ handle, signature, bytes: before }: Snapshot, { tail, loses }: Seen, backlog: Backlog): Promise<void> {
+    const { path, aside, warn, lookAgain } = this.#options
+    if (loses) {
+      const copy = await keepAside(aside, `${this.#name}-${backlog.timestamp}`, path)
+      warn('not all of a room could stay in its file: it was kept as it was found', { room: this.#name, copy })
+    }
+    const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), tail])
+    this.#signature = await replaceFile(path, bytes, backlog.timestamp)
+    this.#bytes = bytes
+    this.#known = backlog
+    if (!handle) return
+    if (await this.#old.add(handle, signature, before)) lookAgain()
+    this.#carrySoon()
+  }
+
+  /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (rule 5). */
+  async #adopt({ handle, signature, bytes }: Snapshot, backlog: Backlog): Promise<void> {
+    await handle?.sync()
+    if (handle || this.#known) await syncDirectory(dirname(this.#options.path))
+    this.#signature = signature
+    this.#bytes = bytes
+    this.#known = backlog
+  }
+
+  async #signatureNow(): Promise<Signature> {
+    try {
+      return signatureOf(await stat(this.#options.path, { bigint: true }))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return MISSING
+      throw error
+    }
+  }
+
+  get #name(): string {
+    return basename(this.#options.path, '.jsonl')
+  }
+
+  async #rescue(bytes: Buffer): Promise<void> {
+    const copy = await keepAside(this.#options.aside, `${this.#name}-${Date.now()}`, bytes)
+    this.#options.warn('a room was written over while a post replaced its file: what was written is kept aside', { room: this.#name, copy })
+  }
+
+  #lookAgainSoon(): void {
+    this.#lookTimer ??= setTimeout(() => {
+      this.#lookTimer = undefined
+      this.#options.lookAgain()
+    }, QUIET_MS)
+  }
+
+  #carrySoon(): void {
+    this.#carryTimer ??= setTimeout(() => {
+      this.#carryTimer = undefined
+      this.#inTurn(async () => {
+        if (await this.#lock.hold(() => this.#old.look())) this.#options.lookAgain()
+        if (!this.#old.isEmpty) this.#carrySoon()
+      }).catch((error: unknown) => this.#options.warn('could not look for late lines', { room: this.#name, error }))
+    }, CARRY_MS)
+  }
+}
+
+function unchanged(backlog: Backlog): Seen {
+  return { backlog, rewrite: false, loses: false, edit: false, tail: Buffer.alloc(0) }
+}
+
+/** Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe. */
+async function openFile(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
