@@ -1,0 +1,103 @@
+/**
+ * One room in service: what it holds as far as we know, who waits for more, and the posts that share the next commit.
+ * Knows no HTTP and no files. What is told to whom is decided in backlog.ts.
+ */
+import { EMPTY, newsFrom, type Backlog, type News } from './backlog.ts'
+import type { Draft, Message, Timestamp } from './message.ts'
+import type { RoomName } from './room-name.ts'
+import { sharing, type Sharing } from './sharing.ts'
+import type { Store } from './store.ts'
+import { Waiters } from './waiters.ts'
+
+/** How many client ids a room remembers beyond the messages it keeps: a retry may come late. */
+const MOST_CIDS = 10_000
+
+/** How many timestamps an answer is kept ready for. */
+const MOST_NEWS = 1000
+
+interface Post {
+  readonly draft: Draft
+  message?: Message
+}
+
+export class Room {
+  readonly name: RoomName
+  readonly waiters = new Waiters()
+  readonly #store: Store
+  #backlog: Backlog = EMPTY
+  #news = new Map<Timestamp, News>()
+  #quiet: News = { timestamp: EMPTY.timestamp, messages: [] }
+  #cids = new Map<string, Message>()
+  #posts: Post[] = []
+
+  constructor(name: RoomName, store: Store) {
+    this.name = name
+    this.#store = store
+  }
+
+  /** Asks the store what the room holds now. Calls that come while it is asked share the next look, so each hears of all that was there when it called. */
+  readonly look: Sharing = sharing(async () => this.#adopt(await this.#store.read(this.name)))
+
+  /** Posts that arrive while a commit is being written share the next one. */
+  readonly #commit = sharing(async () => {
+    const posts = this.#posts
+    this.#posts = []
+    const { backlog, posted } = await this.#store.append(
+      this.name,
+      posts.map(({ draft }) => draft),
+    )
+    for (const [i, post] of posts.entries()) post.message = posted[i] as Message
+    this.#adopt(backlog)
+  })
+
+  /**
+   * Adds a message, and resolves when it is kept. A `cid` that was posted before gets the message that it became then.
+   * @throws RoomfileError what the store says: then nothing was added
+   */
+  async post(draft: Draft): Promise<Message> {
+    const earlier = draft.cid === undefined ? undefined : this.#cids.get(draft.cid)
+    if (earlier) return earlier
+    const post: Post = { draft }
+    this.#posts.push(post)
+    await this.#commit()
+    const message = post.message as Message
+    this.#remember(message)
+    return message
+  }
+
+  /** What a client at this timestamp has not seen, as far as is known; undefined when there is nothing. One object for all who ask. */
+  news(timestamp: Timestamp): News | undefined {
+    const ready = this.#news.get(timestamp)
+    if (ready) return ready
+    const news = newsFrom(this.#backlog, timestamp)
+    if (!news) return undefined
+    if (this.#news.size >= MOST_NEWS) this.#news.clear()
+    this.#news.set(timestamp, news)
+    return news
+  }
+
+  /** What somebody is told whose wait ended with nothing: where to go on from. */
+  get quiet(): News {
+    return this.#quiet
+  }
+
+  /** Whether nobody waits for the room and nothing is under way. */
+  get isIdle(): boolean {
+    return this.waiters.size === 0 && !this.look.isRunning && !this.#commit.isRunning
+  }
+
+  #adopt(backlog: Backlog): void {
+    if (backlog.timestamp <= this.#backlog.timestamp) return
+    this.#backlog = backlog
+    this.#news.clear()
+    this.#quiet = { timestamp: backlog.timestamp, messages: [] }
+    this.waiters.wake()
+  }
+
+  #remember(message: Message): void {
+    if (message.cid === undefined) return
+    this.#cids.set(message.cid, message)
+    const [oldest] = this.#cids.keys()
+    if (this.#cids.size > MOST_CIDS && oldest !== undefined) this.#cids.delete(oldest)
+  }
+}

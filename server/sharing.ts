@@ -1,0 +1,27 @@
+/** Work that many ask for at once. */
+
+export interface Sharing {
+  (): Promise<void>
+  /** Whether the work is under way, or asked for. */
+  readonly isRunning: boolean
+}
+
+/**
+ * One run after the other of `work`, each serving all calls that came before it began: a call waits for a run that begins after it.
+ */
+export function sharing(work: () => Promise<void>): Sharing {
+  let running: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  const run = async (before: Promise<void> | undefined): Promise<void> => {
+    await before?.catch(() => undefined) // it has told those who asked for it
+    running = next
+    next = undefined
+    try {
+      await work()
+    } finally {
+      if (!next) running = undefined
+    }
+  }
+  const call = (): Promise<void> => (next ??= run(running))
+  return Object.defineProperty(call, 'isRunning', { get: () => running !== undefined || next !== undefined }) as Sharing
+}
