@@ -1,0 +1,67 @@
+/**
+ * The site map: which address is whose. Knows paths and methods, and who answers there; knows none of the answers.
+ */
+import type { RequestListener } from 'node:http'
+import polka from 'polka'
+import type { Limits } from './backlog.ts'
+import { native } from './dialects/native.ts'
+import { php } from './dialects/php.ts'
+import { RoomfileError } from './errors.ts'
+import { send, sendError, sendJson, type Handler, type Request, type Response } from './http.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { Rooms } from './rooms.ts'
+import type { Store } from './store.ts'
+import type { Warn } from './warn.ts'
+
+export interface AppOptions {
+  readonly rooms: Rooms
+  readonly store: Store
+  readonly limits: Limits
+  readonly rateLimit: RateLimit
+  /** Serves the page; calls on when it has nothing at that address. */
+  readonly page: (req: Request, res: Response, next: () => void) => void
+  readonly warn: Warn
+}
+
+type Method = 'GET' | 'POST'
+
+export function app(options: AppOptions): RequestListener {
+  const { post, poll, rooms, file } = native(options)
+  const comet = php(options)
+
+  const sitemap: Record<string, Partial<Record<Method, Handler>>> = {
+    '/healthz': { GET: (_req, res) => sendJson(res, 200, '{"status":"ok"}') },
+    '/rooms': { GET: rooms },
+    '/rooms/:room': { GET: poll, POST: post },
+    '/rooms/:room/file': { GET: file },
+    '/comet.php': { GET: comet, POST: comet },
+  }
+
+  const site = polka({
+    onNoMatch: (_req, res) => sendError(res, new RoomfileError('not_found')),
+    onError: (error, req, res) => answerError(error, req, res, options.warn),
+  })
+  for (const [path, methods] of Object.entries(sitemap)) {
+    for (const [method, handler] of Object.entries(methods)) site.add(method as Method, path, handler)
+    site.all(path, refuse([...Object.keys(methods), 'OPTIONS']))
+  }
+  site.get('*', (req, res, next) => options.page(req, res, () => void next()))
+  site.all('/', refuse(['GET', 'OPTIONS']))
+  return (req, res) => void Reflect.apply(site.handler, site, [req, res])
+}
+
+/** Answers whatever method an address does not take, and OPTIONS. */
+function refuse(methods: readonly string[]): Handler {
+  const Allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
+  return (req, res) => {
+    if (req.method === 'OPTIONS') return send(res, 204, 'text/plain', '', { Allow })
+    throw new RoomfileError('method_not_allowed', `this address takes ${Allow}, not ${req.method}`, { headers: { Allow } })
+  }
+}
+
+function answerError(error: unknown, req: Request, res: Response, warn: Warn): void {
+  const isOurs = error instanceof RoomfileError
+  if (!isOurs && !req.destroyed) warn('a request failed', { method: req.method, path: req.path, error })
+  else if (isOurs && error.status >= 500) warn(error.message, { method: req.method, path: req.path, error })
+  sendError(res, error)
+}

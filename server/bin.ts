@@ -1,0 +1,101 @@
+#!/usr/bin/env node
+/** The command: arguments in, a server listening, signals out. Exit 0 after a clean stop, 1 when it cannot run, 2 for a bad option. */
+import { networkInterfaces } from 'node:os'
+import { resolve } from 'node:path'
+import { pino, type Logger } from 'pino'
+import pretty from 'pino-pretty'
+import { readConfig, UsageError, type Config } from './config.ts'
+import { roomfile, type Roomfile } from './index.ts'
+
+const CANNOT_RUN = 1
+const BAD_USAGE = 2
+
+function loggerFor({ jsonLogs, quiet }: Config): Logger {
+  const level = quiet ? 'warn' : 'info'
+  return jsonLogs ? pino({ level }) : pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true }))
+}
+
+/** What a person needs to know at the start; the last line can be pasted. */
+function banner(server: Roomfile, config: Config): string {
+  const isOpen = config.host === '0.0.0.0' || config.host === '::'
+  const local = isOpen ? `http://localhost:${server.port}` : server.url
+  const rows = [
+    ['page', local],
+    ...(isOpen ? networkAddresses().map((address) => ['network', `http://${address}:${server.port}`]) : []),
+    ['rooms', config.store === 'memory' ? 'in memory, gone with the process' : resolve(config.dataDir)],
+    ['try', `curl -d 'hello' ${local}/rooms/lobby`],
+  ]
+  const lines = rows.map(([name = '', value]) => `  ${name.padEnd(9)}${value}`)
+  const warning = isOpen || !isLoopback(config.host) ? ['', '  Anybody who can reach this address can read and write.'] : []
+  return ['', '  roomfile: a chat room that is a file', '', ...lines, ...warning, '', ''].join('\n')
+}
+
+function networkAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address)
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
+/** Stops on the first signal as it should be done, on the second at once. */
+function stopOnSignal(server: Roomfile, log: Logger): void {
+  let stopping = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(CANNOT_RUN)
+      stopping = true
+      log.info(`${signal}: answering parked polls and stopping`)
+      server.close().then(
+        () => process.exit(0),
+        (error: unknown) => fail(`could not stop cleanly: ${(error as Error).message}`, CANNOT_RUN),
+      )
+    })
+  }
+}
+
+function fail(message: string, code: number): never {
+  process.stderr.write(`roomfile: ${message}\n`)
+  process.exit(code)
+}
+
+/** Why the server cannot run, in one line that names what to change. */
+function reasonOf(error: NodeJS.ErrnoException, config: Config): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${config.port} on ${config.host} is taken: choose another with --port`
+    case 'EACCES':
+    case 'EROFS':
+    case 'EPERM':
+      return error.syscall === 'listen' ? `may not listen on port ${config.port}` : `may not write to ${resolve(config.dataDir)}`
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${resolve(config.dataDir)} is not a directory`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${config.host} is no address of this machine`
+    default:
+      return error.message
+  }
+}
+
+async function main(): Promise<void> {
+  let config: Config | undefined
+  try {
+    config = readConfig(process.argv.slice(2), process.env)
+  } catch (error) {
+    if (error instanceof UsageError) fail(error.message, BAD_USAGE)
+    throw error
+  }
+  if (!config) return
+  const log = loggerFor(config)
+  const settings = config
+  const server = await roomfile(settings, log).catch((error: NodeJS.ErrnoException) => fail(reasonOf(error, settings), CANNOT_RUN))
+  stopOnSignal(server, log)
+  if (settings.jsonLogs) log.info({ url: server.url, dataDir: resolve(settings.dataDir) }, 'listening')
+  else if (!settings.quiet) process.stdout.write(banner(server, settings))
+  if (settings.open) await (await import('open')).default(server.url)
+}
+
+await main()

@@ -1,0 +1,219 @@
+/**
+ * The native protocol (PROTOCOL.md): posts in three body forms, the long poll on one or many rooms, the list, the file.
+ * Only translates: what there is to tell is the rooms' affair.
+ */
+import fresh from 'fresh'
+import parseRange from 'range-parser'
+import type { Limits, News } from '../backlog.ts'
+import { draftOf } from '../draft.ts'
+import { RoomfileError } from '../errors.ts'
+import { goneSignal, queryValue, readBody, send, sendJson, sendNotModified, type Body, type Handler, type Request } from '../http.ts'
+import { lineOf, type Draft, type Timestamp } from '../message.ts'
+import type { RateLimit } from '../rate-limit.ts'
+import type { Room } from '../room.ts'
+import { roomName } from '../room-name.ts'
+import type { Rooms } from '../rooms.ts'
+import type { Store } from '../store.ts'
+
+/** Seconds. */
+const DEFAULT_WAIT = 25
+const MOST_WAIT = 60
+
+/** How many rooms one poll may name. */
+const MOST_ROOMS = 100
+
+/** Room for the other fields of a form or a JSON object. */
+const OTHER_FIELDS = 4096
+
+/** The longest a byte of a message gets on its way: `\u0001` in JSON; `%01` in a form is shorter. */
+const LONGEST_ESCAPE = 6
+
+export interface NativeOptions {
+  readonly rooms: Rooms
+  readonly store: Store
+  readonly limits: Limits
+  readonly rateLimit: RateLimit
+}
+
+export interface Native {
+  readonly post: Handler
+  readonly poll: Handler
+  readonly rooms: Handler
+  readonly file: Handler
+}
+
+export function native({ rooms, store, limits, rateLimit }: NativeOptions): Native {
+  return {
+    async post(req, res) {
+      const room = rooms.get(nameIn(req))
+      await rateLimit.post(req)
+      const draft = draftIn(await readBody(req, limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS), limits)
+      const { id, timestamp } = await room.post(draft)
+      sendJson(res, 201, JSON.stringify({ id, timestamp }))
+    },
+
+    async poll(req, res) {
+      const room = rooms.get(nameIn(req))
+      const waitMs = waitIn(req)
+      const { timestamp, conditional } = await timestampIn(req, room)
+      const found = await rateLimit.parked(req, () => rooms.poll(new Map([[room, timestamp]]), { ms: waitMs, signal: goneSignal(res) }))
+      const news = found.get(room)
+      if (conditional && !news) sendNotModified(res, validators(room.quiet.timestamp))
+      else sendJson(res, 200, encode(news ?? room.quiet), validators((news ?? room.quiet).timestamp))
+    },
+
+    async rooms(req, res) {
+      const poll = queryValue(req, 'poll')
+      if (poll === undefined) return sendJson(res, 200, JSON.stringify({ rooms: await summaries(store) }))
+      const wanted = wantedIn(poll, rooms)
+      const ms = waitIn(req)
+      const found = await rateLimit.parked(req, () => rooms.poll(wanted, { ms, signal: goneSignal(res) }))
+      const entries = [...found].map(([room, news]) => `${JSON.stringify(room.name)}:${encode(news).toString()}`)
+      sendJson(res, 200, `{"rooms":{${entries.join(',')}}}`)
+    },
+
+    async file(req, res) {
+      const name = nameIn(req)
+      await rooms.get(name).look() // what is in the file belongs to the room: it has its ids and timestamps
+      const content = await store.file(name)
+      if (!content) throw new RoomfileError('no_room')
+      const { bytes, timestamp } = content
+      const headers = { ...validators(timestamp), 'Cache-Control': 'no-cache', 'Accept-Ranges': 'bytes' }
+      const type = 'text/plain; charset=utf-8'
+      if (fresh(req.headers, { etag: headers.ETag, 'last-modified': headers['Last-Modified'] })) return sendNotModified(res, headers)
+      const range = rangeIn(req, bytes.length, headers.ETag)
+      if (!range) return send(res, 200, type, bytes, headers)
+      const contentRange = `bytes ${range.start}-${range.end}/${bytes.length}`
+      send(res, 206, type, bytes.subarray(range.start, range.end + 1), { ...headers, 'Content-Range': contentRange })
+    },
+  }
+}
+
+function nameIn(req: Request): ReturnType<typeof roomName> {
+  return roomName(req.params['room'] ?? '')
+}
+
+/** The message in a body: a form, JSON, or the bare text, which is also what `curl -d 'backup done'` sends under the name of a form. */
+function draftIn({ type, text }: Body, limits: Limits): Draft {
+  switch (type) {
+    case 'application/json':
+      return draftOf(objectIn(text), limits)
+    case 'application/x-www-form-urlencoded': {
+      const form = new URLSearchParams(text)
+      const isForm = [...form.keys()].some((key) => key === 'msg' || key === 'nick' || key === 'cid')
+      return draftOf(isForm ? Object.fromEntries(form) : bare(text), limits)
+    }
+    case 'text/plain':
+    case '':
+      return draftOf(bare(text), limits)
+    default:
+      throw new RoomfileError('wrong_type', `cannot read a message from ${type}: post a form, JSON or plain text`)
+  }
+}
+
+/** A text without the newline that `echo` puts at its end. */
+function bare(text: string): { msg: string } {
+  return { msg: text.replace(/[\r\n]+$/, '') }
+}
+
+function objectIn(text: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new RoomfileError('bad_json', `the body is not valid JSON: ${(error as Error).message}`, { cause: error })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new RoomfileError('bad_json')
+  return { ...value }
+}
+
+/** Milliseconds that the client lets us wait: `wait=S`, or `Prefer: wait=S` (RFC 7240). */
+function waitIn(req: Request): number {
+  if (req.method === 'HEAD') return 0
+  const preferred = /(?:^|[,;])\s*wait\s*=\s*"?(\d+(?:\.\d+)?)"?\s*(?:$|[,;])/i.exec(String(req.headers['prefer'] ?? ''))?.[1]
+  const asked = queryValue(req, 'wait')
+  if (asked === undefined) return Math.min(Number(preferred ?? DEFAULT_WAIT), MOST_WAIT) * 1000
+  const seconds = /^\d+(\.\d+)?$/.test(asked) ? Number(asked) : NaN
+  if (!(seconds <= MOST_WAIT))
+    throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MOST_WAIT}, not ${quoted(asked)}`)
+  return seconds * 1000
+}
+
+function parseTimestamp(text: string): Timestamp {
+  const timestamp = /^\d{1,16}$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(timestamp))
+    throw new RoomfileError('bad_timestamp', `a timestamp is a whole number of milliseconds, not ${quoted(text)}`)
+  return timestamp
+}
+
+/** Where a client stands: `timestamp=T`, or else the validators of its last answer. `conditional` when it may be told 304. */
+async function timestampIn(req: Request, room: Room): Promise<{ timestamp: Timestamp; conditional: boolean }> {
+  const asked = queryValue(req, 'timestamp')
+  const etags = req.headers['if-none-match']
+  const modified = Date.parse(req.headers['if-modified-since'] ?? '')
+  const conditional = etags !== undefined || (asked === undefined && !Number.isNaN(modified))
+  if (asked !== undefined) return { timestamp: parseTimestamp(asked), conditional }
+  if (!conditional) return { timestamp: 0, conditional }
+  await room.look()
+  const now = room.quiet.timestamp
+  if (etags === undefined) return { timestamp: Math.floor(now / 1000) * 1000 === modified ? now : modified + 999, conditional }
+  if (etags.trim() === '*') return { timestamp: now, conditional }
+  const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))
+  return { timestamp: known.includes(now) ? now : Math.max(0, ...known), conditional }
+}
+
+/**
+ * The validators of what a room holds at a timestamp. Last-Modified counts in seconds, so it is only told once its second is over
+ * (RFC 9110, 8.8.2.2): nothing that comes later can then be taken for old.
+ */
+function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: string } {
+  const second = Math.floor(timestamp / 1000)
+  const ETag = `"${timestamp}"`
+  return second < Math.floor(Date.now() / 1000) ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag }
+}
+
+const encoded = new WeakMap<News, Buffer>()
+
+/** The JSON answer to a poll, made once for all who wait at one timestamp. A message in it is its line in the file. */
+function encode(news: News): Buffer {
+  let json = encoded.get(news)
+  if (!json) {
+    const { timestamp, messages, reset, gap } = news
+    const newest = messages.findLast(({ type }) => type === 'msg')?.msg ?? ''
+    const flags = `${reset ? ',"reset":true' : ''}${gap ? ',"gap":true' : ''}`
+    json = Buffer.from(`{"timestamp":${timestamp},"msg":${JSON.stringify(newest)},"messages":[${messages.map(lineOf).join(',')}]${flags}}`)
+    encoded.set(news, json)
+  }
+  return json
+}
+
+/** `lobby:0,dev:1795219764123` */
+function wantedIn(poll: string, rooms: Rooms): Map<Room, Timestamp> {
+  const pairs = poll.split(',')
+  if (pairs.length > MOST_ROOMS) throw new RoomfileError('bad_poll', `one poll can name ${MOST_ROOMS} rooms, not ${pairs.length}`)
+  return new Map(
+    pairs.map((pair) => {
+      const [name = '', timestamp, ...more] = pair.split(':')
+      if (timestamp === undefined || more.length > 0) throw new RoomfileError('bad_poll', `not a room and its timestamp: ${quoted(pair)}`)
+      return [rooms.get(roomName(name)), parseTimestamp(timestamp)]
+    }),
+  )
+}
+
+async function summaries(store: Store): Promise<Record<string, { timestamp: Timestamp; messages: number }>> {
+  const list = await store.list()
+  return Object.fromEntries(list.map(({ name, timestamp, messages }) => [name, { timestamp, messages }]))
+}
+
+function rangeIn(req: Request, size: number, etag: string): { start: number; end: number } | undefined {
+  const { range, 'if-range': ifRange } = req.headers
+  if (range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined
+  const ranges = parseRange(size, range, { combine: true })
+  if (ranges === -1) throw new RoomfileError('bad_range', undefined, { headers: { 'Content-Range': `bytes */${size}` } })
+  return ranges === -2 || ranges.length !== 1 ? undefined : ranges[0]
+}
+
+/** A value as a client sent it, in a form that is safe to send back. */
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 80))
+}

@@ -1,0 +1,108 @@
+/**
+ * Reading requests and writing answers: what every dialect does alike.
+ * Knows HTTP; knows nothing of rooms.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parse as parseContentType } from 'content-type'
+import type { Middleware } from 'polka'
+import { getRawBody } from 'raw-body'
+import { RoomfileError, toRoomfileError } from './errors.ts'
+
+export type Request = Parameters<Middleware>[0]
+export type Response = ServerResponse
+
+/** Answers a request. What it throws is answered by the error handler. */
+export type Handler = (req: Request, res: Response) => void | Promise<void>
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export interface Body {
+  /** The media type in lower case without parameters; empty when none was said. */
+  readonly type: string
+  readonly text: string
+}
+
+/**
+ * The body of a request as text.
+ * @param maxBytes what it may have at most
+ * @throws RoomfileError `too_large`, `wrong_type` (another charset than UTF-8), `bad_encoding`
+ */
+export async function readBody(req: IncomingMessage, maxBytes: number): Promise<Body> {
+  const header = req.headers['content-type'] ?? ''
+  const { type, parameters } = parseType(header)
+  if (!/^(utf-?8|us-ascii)?$/i.test(parameters['charset'] ?? '')) throw new RoomfileError('wrong_type')
+  const bytes = await getRawBody(req, { limit: maxBytes, length: req.headers['content-length'] ?? null }).catch(
+    (error: { type?: string }) => {
+      if (error.type === 'entity.too.large') throw new RoomfileError('too_large', undefined, { headers: { Connection: 'close' } })
+      throw error
+    },
+  )
+  try {
+    return { type, text: utf8.decode(bytes) }
+  } catch (error) {
+    throw new RoomfileError('bad_encoding', undefined, { cause: error })
+  }
+}
+
+function parseType(header: string): { type: string; parameters: Record<string, string | undefined> } {
+  if (header === '') return { type: '', parameters: {} }
+  try {
+    const { type, parameters } = parseContentType(header)
+    return { type: type.toLowerCase(), parameters: parameters ?? {} }
+  } catch (error) {
+    throw new RoomfileError('wrong_type', undefined, { cause: error })
+  }
+}
+
+/** A signal that is aborted when the client goes away before it has its answer. */
+export function goneSignal(res: Response): AbortSignal {
+  const gone = new AbortController()
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort('the client went away')
+  })
+  return gone.signal
+}
+
+/** The first value of a query parameter, undefined when there is none. */
+export function queryValue(req: Request, name: string): string | undefined {
+  const value: unknown = Object.hasOwn(req.query, name) ? req.query[name] : undefined
+  return typeof value === 'string' ? value : Array.isArray(value) ? String(value[0]) : undefined
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+export function sendJson(res: Response, status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
+  send(res, status, JSON_TYPE, body, headers)
+}
+
+/** Writes a whole answer in one go. Nothing is kept by caches unless the headers say otherwise. */
+export function send(
+  res: Response,
+  status: number,
+  type: string,
+  body: Buffer | string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  if (res.headersSent || res.destroyed) return
+  res.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...headers,
+  })
+  res.end(body)
+}
+
+/** Tells a client that what it has is still what there is. */
+export function sendNotModified(res: Response, headers: Readonly<Record<string, string>>): void {
+  if (res.headersSent || res.destroyed) return
+  res.writeHead(304, { 'Cache-Control': 'no-store', ...headers })
+  res.end()
+}
+
+/** Tells a client what went wrong, in the form of the native protocol. */
+export function sendError(res: Response, thrown: unknown): void {
+  const { status, code, message, headers } = toRoomfileError(thrown)
+  sendJson(res, status, JSON.stringify({ error: { code, message } }), headers)
+}

@@ -1,0 +1,86 @@
+/**
+ * The server as a library: a store, the rooms on it, the site on them, and an end that answers everyone.
+ * Knows how the parts are put together. Reads no arguments and ends no process: that is bin.ts.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pino, type Logger } from 'pino'
+import { app } from './app.ts'
+import { DEFAULTS, type Config } from './config.ts'
+import { pageHandler } from './page.ts'
+import { rateLimit } from './rate-limit.ts'
+import { Rooms } from './rooms.ts'
+import type { Store } from './store.ts'
+import { fileStore } from './stores/file.ts'
+import { memoryStore } from './stores/memory.ts'
+import { warnTo, type Warn } from './warn.ts'
+
+export type { Config } from './config.ts'
+export type { Message, MessageId, MessageType, Timestamp } from './message.ts'
+
+/** Long polls come one after the other on one connection: it must outlive the pause between two (Node's own default is 5 s). */
+const KEEP_ALIVE_MS = 75_000
+
+/** How long a client may take to fetch its last answer before its connection is cut. */
+const CLOSE_MS = 3000
+
+export interface Roomfile {
+  /** Where it listens: `http://localhost:8080`. */
+  readonly url: string
+  readonly port: number
+  /** Answers every parked poll, lets commits finish, and stops listening. Resolves when nothing is left open. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a server.
+ * @param options what differs from the defaults of the command line; `port: 0` takes a free port
+ * @throws the system's error when the directory cannot be used or the port is taken
+ * @example
+ * const server = await roomfile({ dataDir: '/tmp/rooms', port: 0 })
+ * await fetch(`${server.url}/rooms/lobby`, { method: 'POST', body: 'hello' })
+ * await server.close()
+ */
+export async function roomfile(options: Partial<Config> = {}, log: Logger = pino({ level: 'silent' })): Promise<Roomfile> {
+  const config = { ...DEFAULTS, ...options }
+  const warn = warnTo(log)
+  const page = pageHandler(config.client)
+  const store = await openStore(config, warn)
+  const rooms = new Rooms(store, warn)
+  const site = app({
+    rooms,
+    store,
+    limits: config,
+    rateLimit: rateLimit({ postsPerSecond: config.rateLimit, trustProxy: config.trustProxy }),
+    page,
+    warn,
+  })
+  const server = createServer({ keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS }, site)
+  try {
+    server.listen(config.port, config.host)
+    await once(server, 'listening')
+  } catch (error) {
+    rooms.endWaits()
+    await store.close()
+    throw error
+  }
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    port,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      rooms.endWaits()
+      const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
+      await closed
+      clearTimeout(cut)
+      await store.close()
+    },
+  }
+}
+
+function openStore(config: Config, warn: Warn): Promise<Store> | Store {
+  return config.store === 'memory' ? memoryStore(config) : fileStore({ directory: config.dataDir, limits: config, warn })
+}
