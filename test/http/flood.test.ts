@@ -1,0 +1,119 @@
+import { readFile, stat, utimes } from 'node:fs/promises'
+import { Agent } from 'node:http'
+import test from 'ava'
+import { Follower, messagesIn, poll, post } from '../helpers/chat.ts'
+import { serve } from '../helpers/serve.ts'
+
+test('500 posts from 20 connections at once reach 50 followers, each once, in the order of the file', async (t) => {
+  const server = await serve(t, ['--backlog', '1000', '--rate-limit', 'off'])
+  const followers = await Promise.all(Array.from({ length: 50 }, () => new Follower(server.url, 'lobby').start()))
+  const mtimes = new Set<number>()
+  let posting = true
+  const watching = (async () => {
+    while (posting) {
+      const stats = await stat(server.file('lobby'), { bigint: true }).catch(() => undefined)
+      if (stats) mtimes.add(Math.round(Number(stats.mtimeNs) / 1e6))
+    }
+  })()
+  const agents = Array.from({ length: 20 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, (_, n) => post(server.url, 'lobby', { msg: `message ${n}` }, agents[n % 20])),
+  )
+  posting = false
+  await watching
+  await Promise.all(followers.map((follower) => follower.until(({ messages }) => messages.length >= 500)))
+  await Promise.all(followers.map((follower) => follower.stop()))
+
+  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+  t.is(new Set(inFile.map(({ msg }) => msg)).size, 500)
+  t.deepEqual(answers.map(({ id }) => id).toSorted(), inFile.map(({ id }) => id).toSorted())
+  for (const follower of followers) {
+    t.deepEqual(follower.messages, inFile)
+    t.is(follower.resets + follower.gaps, 0)
+  }
+  const timestamps = new Set(answers.map(({ timestamp }) => timestamp))
+  t.true(mtimes.size > 1)
+  t.deepEqual(
+    [...mtimes].filter((mtime) => !timestamps.has(mtime)),
+    [],
+  )
+  for (const agent of agents) agent.destroy()
+})
+
+test('with the default backlog the file ends with the newest 200, and who fell further behind is told of the gap', async (t) => {
+  const server = await serve(t, ['--rate-limit', 'off'])
+  const { timestamp: early } = await post(server.url, 'lobby', { msg: 'first' })
+  let third = 0
+  for (let n = 0; n < 300; n++) {
+    const { timestamp } = await post(server.url, 'lobby', { msg: `message ${n}` })
+    if (n === 150) third = timestamp
+  }
+  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+  t.deepEqual(
+    inFile.map(({ msg }) => msg),
+    Array.from({ length: 200 }, (_, n) => `message ${n + 100}`),
+  )
+
+  const behind = await poll(server.url, 'lobby', { timestamp: early, wait: 0 })
+  t.true(behind.gap)
+  t.is(behind.reset, undefined)
+  t.deepEqual(behind.messages, inFile)
+  const onTime = await poll(server.url, 'lobby', { timestamp: third, wait: 0 })
+  t.is(onTime.gap, undefined)
+  t.deepEqual(onTime.messages, inFile.slice(51))
+})
+
+test('300 posts one after the other have 300 rising timestamps, even against a clock that is behind', async (t) => {
+  const server = await serve(t, ['--rate-limit', 'off'])
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const timestamps: number[] = []
+  for (let n = 0; n < 300; n++) timestamps.push((await post(server.url, 'lobby', { msg: String(n) }, agent)).timestamp)
+  agent.destroy()
+  t.true(timestamps.every((timestamp, n) => n === 0 || timestamp > Number(timestamps[n - 1])))
+  const { mtimeMs } = await stat(server.file('lobby'))
+  t.is(Math.round(mtimeMs), timestamps.at(-1) ?? 0)
+})
+
+test('the loop of one client, 100 polls and answers, runs over one connection', async (t) => {
+  const server = await serve(t, ['--rate-limit', 'off'])
+  const follower = await new Follower(server.url, 'lobby').start()
+  const sockets = new Set<unknown>()
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (...args) => {
+    const socket = connect(...args)
+    sockets.add(socket)
+    return socket
+  }
+  let { timestamp } = await poll(server.url, 'lobby', { wait: 0 }, { agent })
+  for (let n = 0; n < 100; n++) {
+    const polled = poll(server.url, 'lobby', { timestamp, wait: 20 }, { agent })
+    await post(server.url, 'lobby', { msg: String(n) })
+    const news = await polled
+    t.deepEqual(
+      news.messages.map(({ msg }) => msg),
+      [String(n)],
+    )
+    timestamp = news.timestamp
+  }
+  t.is(sockets.size, 1)
+  agent.destroy()
+  await follower.stop()
+})
+
+test('the mtime may be set anywhere by hand: followers start anew, and posts go on', async (t) => {
+  const server = await serve(t)
+  await post(server.url, 'lobby', { msg: 'before' })
+  const follower = await new Follower(server.url, 'lobby').start()
+  for (const [n, date] of ['2099-01-01', '1999-01-01'].entries()) {
+    await utimes(server.file('lobby'), new Date(date), new Date(date))
+    await follower.until(({ resets }) => resets === n + 1)
+    const { timestamp } = await post(server.url, 'lobby', { msg: `after ${date}` })
+    await follower.until(({ texts }) => texts.at(-1) === `after ${date}`)
+    t.is(follower.timestamp, timestamp)
+    t.is(Math.round((await stat(server.file('lobby'))).mtimeMs), timestamp)
+    t.true(Math.abs(timestamp - Date.now()) < 60_000)
+  }
+  t.deepEqual(follower.texts, ['before', 'after 2099-01-01', 'after 1999-01-01'])
+  await follower.stop()
+})
