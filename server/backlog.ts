@@ -143,9 +143,9 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
 
   const newest = places.at(-1)?.timestamp ?? kept.at(-1)?.timestamp ?? 0
   const past = Math.max(last, newest)
-  const edit = shared ? (places[0] ? places[0].timestamp <= last : fresh === 0) : !committed
-  const timestamp =
-    fresh === 0 && !edit ? newest : fresh === 0 ? settled(found, past, now) : nextTimestamp(Math.max(past, found.edited), now)
+  const goesOn = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed
+  const edit = !goesOn
+  const timestamp = fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : goesOn ? newest : settled(found, past, now)
   const added = found.lines.slice(kept.length).map((line, i) => placed(line.saying, places[i] ?? { timestamp, n: i - places.length }))
   const messages = [...kept, ...added]
   const edited = edit ? timestamp : Math.max(known?.edited ?? 0, found.edited)

@@ -3,7 +3,7 @@
  * Knows how the parts are put together. Reads no arguments and ends no process: that is bin.ts.
  */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino, type Logger } from 'pino'
 import { app } from './app.ts'
@@ -56,7 +56,14 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
     page,
     warn,
   })
-  const server = createServer({ keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS }, site)
+  const answering = new Set<ServerResponse>()
+  let closing = false
+  const server = createServer({ keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
+    answering.add(res)
+    res.once('close', () => answering.delete(res))
+    if (closing) res.shouldKeepAlive = false
+    site(req, res)
+  })
   try {
     server.listen(config.port, config.host)
     await once(server, 'listening')
@@ -72,6 +79,8 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
     async close() {
       const closed = once(server, 'close')
       server.close()
+      closing = true
+      for (const res of answering) res.shouldKeepAlive = false // each of them says Connection: close
       rooms.endWaits()
       const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
       await closed

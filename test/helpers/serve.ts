@@ -15,7 +15,7 @@ export interface Served {
   readonly directory: string
   readonly process: ChildProcess
   /** The path of a room's file. */
-  file(room: string): string
+  readonly file: (room: string) => string
   /** Sends a signal and resolves to the exit code, null when the signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }

@@ -8,9 +8,9 @@ test('500 posts from 20 connections at once reach 50 followers, each once, in th
   const server = await serve(t, ['--backlog', '1000', '--rate-limit', 'off'])
   const followers = await Promise.all(Array.from({ length: 50 }, () => new Follower(server.url, 'lobby').start()))
   const mtimes = new Set<number>()
-  let posting = true
+  const posted = new AbortController()
   const watching = (async () => {
-    while (posting) {
+    while (!posted.signal.aborted) {
       const stats = await stat(server.file('lobby'), { bigint: true }).catch(() => undefined)
       if (stats) mtimes.add(Math.round(Number(stats.mtimeNs) / 1e6))
     }
@@ -19,7 +19,7 @@ test('500 posts from 20 connections at once reach 50 followers, each once, in th
   const answers = await Promise.all(
     Array.from({ length: 500 }, (_, n) => post(server.url, 'lobby', { msg: `message ${n}` }, agents[n % 20])),
   )
-  posting = false
+  posted.abort()
   await watching
   await Promise.all(followers.map((follower) => follower.until(({ messages }) => messages.length >= 500)))
   await Promise.all(followers.map((follower) => follower.stop()))

@@ -1,0 +1,196 @@
+/** People at the file, with the tools that they have: each of their changes reaches a parked poll, and posting goes on. */
+import { exec } from 'node:child_process'
+import { copyFile, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { Follower, messagesIn, poll, post, type Polled } from '../helpers/chat.ts'
+import { serve, type Served } from '../helpers/serve.ts'
+
+const sh = promisify(exec)
+
+async function withThree(t: Parameters<typeof serve>[0]): Promise<{ server: Served; timestamp: number }> {
+  const server = await serve(t)
+  for (const msg of ['one', 'two']) await post(server.url, 'lobby', { msg })
+  const { timestamp } = await post(server.url, 'lobby', { msg: 'three' })
+  return { server, timestamp }
+}
+
+const texts = ({ messages }: Polled): string[] => messages.map(({ msg }) => msg)
+
+interface Change {
+  readonly name: string
+  /** Done in the directory, with lobby.jsonl there: three messages. */
+  readonly change: (server: Served) => Promise<unknown>
+  readonly shows: readonly string[]
+  readonly reset: boolean
+}
+
+const changes: readonly Change[] = [
+  { name: 'echo >>', change: ({ directory }) => sh('echo hello >> lobby.jsonl', { cwd: directory }), shows: ['hello'], reset: false },
+  {
+    name: 'printf of two lines >>',
+    change: ({ directory }) => sh(String.raw`printf 'a\nb\n' >> lobby.jsonl`, { cwd: directory }),
+    shows: ['a', 'b'],
+    reset: false,
+  },
+  {
+    name: 'a line without a newline',
+    change: ({ directory }) => sh('printf last >> lobby.jsonl', { cwd: directory }),
+    shows: ['last'],
+    reset: false,
+  },
+  {
+    name: 'a JSON line in any spelling',
+    change: ({ directory }) => sh(`echo '{ "nick": "cron",  "msg": "done" }' >> lobby.jsonl`, { cwd: directory }),
+    shows: ['done'],
+    reset: false,
+  },
+  { name: 'echo >', change: ({ directory }) => sh('echo only > lobby.jsonl', { cwd: directory }), shows: ['only'], reset: true },
+  { name: 'truncating', change: ({ directory }) => sh(': > lobby.jsonl', { cwd: directory }), shows: [], reset: true },
+  { name: 'rm', change: ({ file }) => rm(file('lobby')), shows: [], reset: true },
+  {
+    name: 'sed -i s',
+    change: ({ directory }) => sh('sed -i s/two/2/ lobby.jsonl', { cwd: directory }),
+    shows: ['one', '2', 'three'],
+    reset: true,
+  },
+  { name: 'sed -i 1d', change: ({ directory }) => sh('sed -i 1d lobby.jsonl', { cwd: directory }), shows: ['two', 'three'], reset: true },
+  { name: 'sed -i $d', change: ({ directory }) => sh("sed -i '$d' lobby.jsonl", { cwd: directory }), shows: ['one', 'two'], reset: true },
+  {
+    name: 'a line put in between',
+    change: ({ directory }) => sh("sed -i '1a in between' lobby.jsonl", { cwd: directory }),
+    shows: ['one', 'in between', 'two', 'three'],
+    reset: true,
+  },
+  {
+    name: 'mv over it',
+    change: ({ directory }) => sh('grep -v two lobby.jsonl > new; mv new lobby.jsonl', { cwd: directory }),
+    shows: ['one', 'three'],
+    reset: true,
+  },
+  {
+    name: 'touch -d 2099-01-01',
+    change: ({ directory }) => sh('touch -d 2099-01-01 lobby.jsonl', { cwd: directory }),
+    shows: ['one', 'two', 'three'],
+    reset: true,
+  },
+  {
+    name: 'touch -d 1999-01-01',
+    change: ({ directory }) => sh('touch -d 1999-01-01 lobby.jsonl', { cwd: directory }),
+    shows: ['one', 'two', 'three'],
+    reset: true,
+  },
+  {
+    name: 'an editor that writes in steps',
+    async change({ file }) {
+      const text = await readFile(file('lobby'), 'utf8')
+      await writeFile(file('lobby'), text.slice(0, 30))
+      await writeFile(file('lobby'), text.replace('two', 'TWO'))
+    },
+    shows: ['one', 'TWO', 'three'],
+    reset: true,
+  },
+]
+
+for (const { name, change, shows, reset } of changes) {
+  test(`${name} reaches a parked poll, and posting goes on`, async (t) => {
+    const { server, timestamp } = await withThree(t)
+    const parked = poll(server.url, 'lobby', { timestamp, wait: 20 })
+    await poll(server.url, 'lobby', { timestamp: 0, wait: 0 }) // by its answer, the poll before it is parked
+    await change(server)
+    const told = await parked
+    t.deepEqual(texts(told), shows)
+    t.is(told.reset ?? false, reset)
+    t.true(told.timestamp > timestamp)
+
+    const { timestamp: next } = await post(server.url, 'lobby', { msg: 'next' })
+    t.true(next > told.timestamp)
+    t.deepEqual(texts(await poll(server.url, 'lobby', { timestamp: told.timestamp, wait: 0 })), ['next'])
+    const everything = await poll(server.url, 'lobby', { wait: 0 })
+    const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+    t.deepEqual(everything.messages, inFile)
+    t.is(Math.round((await stat(server.file('lobby'))).mtimeMs), next)
+    t.is(new Set(inFile.map(({ id }) => id)).size, inFile.length)
+  })
+}
+
+test('cp -p of an older copy reaches a parked poll as a reset', async (t) => {
+  const { server } = await withThree(t)
+  await copyFile(server.file('lobby'), join(server.directory, 'old'))
+  const { mtime } = await stat(server.file('lobby'))
+  await utimes(join(server.directory, 'old'), mtime, mtime)
+  const { timestamp } = await post(server.url, 'lobby', { msg: 'four' })
+  const parked = poll(server.url, 'lobby', { timestamp, wait: 20 })
+  await sh('cp -p old lobby.jsonl', { cwd: server.directory })
+  const told = await parked
+  t.true(told.reset)
+  t.deepEqual(texts(told), ['one', 'two', 'three'])
+  t.true(told.timestamp > timestamp)
+  t.true((await post(server.url, 'lobby', { msg: 'five' })).timestamp > told.timestamp)
+})
+
+test('200 lines by echo and 200 posts at the same time: all 400 are in the room, once', async (t) => {
+  const server = await serve(t, ['--backlog', '1000', '--rate-limit', 'off'])
+  await post(server.url, 'lobby', { msg: 'start' })
+  const follower = await new Follower(server.url, 'lobby').start()
+  const echoes = sh('for n in $(seq 200); do echo "echo $n" >> lobby.jsonl; done', { cwd: server.directory, shell: '/bin/sh' })
+  const posts = (async () => {
+    for (let n = 1; n <= 200; n++) await post(server.url, 'lobby', { msg: `post ${n}` })
+  })()
+  await Promise.all([echoes, posts])
+  const expected = ['start', ...Array.from({ length: 200 }, (_, n) => [`echo ${n + 1}`, `post ${n + 1}`]).flat()].toSorted()
+  await follower.until(({ messages }) => messages.length >= 401)
+  await follower.stop()
+  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+  t.deepEqual(inFile.map(({ msg }) => msg).toSorted(), expected)
+  t.deepEqual(follower.messages, inFile)
+  t.is(follower.resets, 0)
+})
+
+test('a line with bytes that are not UTF-8 is shown as far as it can be, and the file is kept aside as it was', async (t) => {
+  const { server, timestamp } = await withThree(t)
+  const before = await readFile(server.file('lobby'))
+  const bad = Buffer.concat([Buffer.from('caf'), Buffer.from([0xe9]), Buffer.from(' au lait\n')])
+  await writeFile(server.file('lobby'), bad, { flag: 'a' })
+  t.deepEqual(texts(await poll(server.url, 'lobby', { timestamp, wait: 20 })), ['caf\ufffd au lait'])
+  const [kept = ''] = await readdir(join(server.directory, 'aside'))
+  t.deepEqual(await readFile(join(server.directory, 'aside', kept)), Buffer.concat([before, bad]))
+})
+
+test('more lines by hand than a room keeps: the newest are its messages, and all of them are kept aside', async (t) => {
+  const { server } = await withThree(t)
+  const lines = Array.from({ length: 1000 }, (_, n) => `line ${n}\n`).join('')
+  const before = await readFile(server.file('lobby'), 'utf8')
+  await writeFile(join(server.directory, 'new'), before + lines)
+  await rename(join(server.directory, 'new'), server.file('lobby'))
+  const follower = await new Follower(server.url, 'lobby').start()
+  await follower.until(({ texts: all }) => all.at(-1) === 'line 999')
+  await follower.stop()
+  t.is(follower.messages.length, 200)
+  const [kept = ''] = await readdir(join(server.directory, 'aside'))
+  t.is(await readFile(join(server.directory, 'aside', kept), 'utf8'), before + lines)
+})
+
+test('lines copied from another room are new messages here', async (t) => {
+  const { server, timestamp } = await withThree(t)
+  const { timestamp: other } = await post(server.url, 'dev', { msg: 'from dev' })
+  const { timestamp: later } = await post(server.url, 'lobby', { msg: 'four' })
+  t.true(other > timestamp && later > other)
+  const parked = poll(server.url, 'lobby', { timestamp: later, wait: 20 })
+  await sh('tail -1 dev.jsonl >> lobby.jsonl', { cwd: server.directory })
+  const told = await parked
+  t.deepEqual(texts(told), ['from dev'])
+  t.is(told.reset, undefined)
+  t.true((told.messages[0]?.timestamp ?? 0) > later)
+})
+
+test('keys that a person added to a line stay in the file', async (t) => {
+  const { server, timestamp } = await withThree(t)
+  const parked = poll(server.url, 'lobby', { timestamp, wait: 20 })
+  await sh(`echo '{"msg":"deployed","build":417}' >> lobby.jsonl`, { cwd: server.directory })
+  await parked
+  await post(server.url, 'lobby', { msg: 'next' })
+  const line: object | undefined = messagesIn(await readFile(server.file('lobby'), 'utf8')).find(({ msg }) => msg === 'deployed')
+  t.like(line, { msg: 'deployed', nick: '', type: 'msg', build: 417 })
+})

@@ -1,0 +1,184 @@
+/** The rules of how a room goes on, without a clock or a file. */
+import test from 'ava'
+import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Found, type Limits } from '../../server/backlog.ts'
+import { lineOf, readLine } from '../../server/message.ts'
+
+const LIMITS: Limits = { backlog: 4, maxMessage: 1000, maxFile: 100_000 }
+const NOW = 1_795_219_764_123
+
+/** A room in which these were said, a commit each, from NOW on. */
+function said(...texts: string[]): Backlog {
+  return texts.reduce((backlog, msg, n) => commit(backlog, [{ msg }], LIMITS, NOW + n * 10).backlog, EMPTY)
+}
+
+const linesOf = ({ messages }: Backlog): string[] => messages.map(lineOf)
+const textsOf = ({ messages }: Pick<Backlog, 'messages'>): string[] => messages.map(({ msg }) => msg)
+
+/** The file as somebody left it: these lines, and the mtime of what was written last. */
+function found(lines: readonly string[], mtime: number, more: Partial<Found> = {}): Found {
+  return { lines: lines.map((line) => readLine(line, LIMITS.maxMessage)), clean: true, legible: true, mtime, edited: 0, ...more }
+}
+
+test('news: the same timestamp parks, 0 gets everything, an older one what is newer', (t) => {
+  const backlog = said('a', 'b', 'c')
+  t.is(newsFrom(backlog, backlog.timestamp), undefined)
+  t.deepEqual(newsFrom(backlog, 0), { timestamp: NOW + 20, messages: backlog.messages })
+  t.deepEqual(newsFrom(backlog, NOW), { timestamp: NOW + 20, messages: backlog.messages.slice(1) })
+  t.deepEqual(newsFrom(backlog, NOW + 9)?.messages, backlog.messages.slice(1))
+})
+
+test('news: what the room cannot place is a reset or a gap', (t) => {
+  const backlog = { ...said('a', 'b', 'c', 'd', 'e', 'f'), edited: NOW + 15 }
+  t.deepEqual(newsFrom(backlog, NOW + 99), { timestamp: NOW + 50, messages: backlog.messages, reset: true })
+  t.deepEqual(newsFrom(backlog, NOW + 14), { timestamp: NOW + 50, messages: backlog.messages, reset: true })
+  const unedited = { ...backlog, edited: 0 }
+  t.is(unedited.dropped, NOW + 10)
+  t.deepEqual(newsFrom(unedited, NOW), { timestamp: NOW + 50, messages: backlog.messages, gap: true })
+  t.deepEqual(newsFrom(unedited, NOW + 10), { timestamp: NOW + 50, messages: backlog.messages })
+})
+
+test('commit: the timestamp rises through a clock that stands, or steps back an hour', (t) => {
+  const first = commit(EMPTY, [{ msg: 'a' }], LIMITS, NOW).backlog
+  const second = commit(first, [{ msg: 'b' }], LIMITS, NOW).backlog
+  const third = commit(second, [{ msg: 'c' }], LIMITS, NOW - 3_600_000).backlog
+  t.deepEqual(
+    [first, second, third].map(({ timestamp }) => timestamp),
+    [NOW, NOW + 1, NOW + 2],
+  )
+})
+
+test('take in: at the first look, a file as a commit left it stands as it is', (t) => {
+  const backlog = said('a', 'b')
+  const taken = takeIn(undefined, found(linesOf(backlog), backlog.timestamp), LIMITS, NOW + 5000)
+  t.deepEqual(taken, { backlog: { ...backlog, dropped: NOW }, rewrite: false, loses: false, edit: false })
+})
+
+test('take in: at the first look, an mtime that is no message tells of an edit', (t) => {
+  const backlog = said('a', 'b')
+  const { backlog: taken, rewrite, edit } = takeIn(undefined, found(linesOf(backlog), NOW + 900), LIMITS, NOW + 5000)
+  t.like(taken, { timestamp: NOW + 900, edited: NOW + 900 })
+  t.deepEqual([rewrite, edit], [false, true])
+})
+
+test('take in: nothing changed but the inode', (t) => {
+  const backlog = said('a', 'b')
+  t.is(takeIn(backlog, found(linesOf(backlog), backlog.timestamp), LIMITS, NOW + 5000).backlog, backlog)
+})
+
+test('take in: commits of another process are taken as they are, and its trimming is no edit', (t) => {
+  const known = said('a', 'b', 'c')
+  const other = commit(commit(known, [{ msg: 'd' }], LIMITS, NOW + 100).backlog, [{ msg: 'e' }], LIMITS, NOW + 200).backlog
+  const taken = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
+  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false })
+  t.is(taken.backlog.messages[0], known.messages[1])
+})
+
+test('take in: when others wrote so much that nothing known is left, clients have a gap and no reset', (t) => {
+  const known = said('a')
+  const others = ['1', '2', '3', '4', '5', '6'].reduce(
+    (backlog, msg, n) => commit(backlog, [{ msg }], LIMITS, NOW + 100 + n).backlog,
+    known,
+  )
+  for (const before of [known, EMPTY]) {
+    const { backlog } = takeIn(before, found(linesOf(others), others.timestamp), LIMITS, NOW + 5000)
+    t.like(newsFrom(backlog, before.timestamp), { timestamp: others.timestamp, gap: true, messages: others.messages })
+  }
+})
+
+test('take in: lines at the end are new messages of one new timestamp', (t) => {
+  const known = said('a')
+  const { backlog, rewrite, edit, loses } = takeIn(
+    known,
+    found([...linesOf(known), 'hello', '{"msg":"hi","nick":"bob"}'], NOW + 700),
+    LIMITS,
+    NOW + 5000,
+  )
+  t.deepEqual([rewrite, edit, loses], [true, false, false])
+  t.deepEqual(newsFrom(backlog, known.timestamp)?.messages, [
+    { id: `${NOW + 5000}-0`, timestamp: NOW + 5000, type: 'msg', nick: '', msg: 'hello' },
+    { id: `${NOW + 5000}-1`, timestamp: NOW + 5000, type: 'msg', nick: 'bob', msg: 'hi' },
+  ])
+})
+
+test('take in: a line that was put between two gets a place between them, and nobody else moves', (t) => {
+  const known = said('a', 'b', 'c')
+  const [a = '', b = '', c = ''] = linesOf(known)
+  const { backlog, edit } = takeIn(known, found([a, 'between', b, c], NOW + 700), LIMITS, NOW + 5000)
+  t.true(edit)
+  t.deepEqual(textsOf(backlog), ['a', 'between', 'b', 'c'])
+  t.deepEqual(
+    backlog.messages.map(({ id }) => id),
+    [`${NOW}-0`, `${NOW}-1`, `${NOW + 10}-0`, `${NOW + 20}-0`],
+  )
+  t.true(newsFrom(backlog, known.timestamp)?.reset)
+})
+
+test('take in: old lines that were taken out, changed or moved are a reset', (t) => {
+  const known = said('a', 'b', 'c')
+  const [a = '', b = '', c = ''] = linesOf(known)
+  for (const lines of [[b, c], [a, c], [a, b], [], [a, b.replace('"b"', '"B"'), c], [b, a, c]]) {
+    const { backlog, edit } = takeIn(known, found(lines, NOW + 700), LIMITS, NOW + 5000)
+    t.true(edit)
+    t.true(newsFrom(backlog, known.timestamp)?.reset)
+    t.is(backlog.messages.length, lines.length)
+    t.is(new Set(backlog.messages.map(({ id }) => id)).size, lines.length)
+    t.true(backlog.timestamp > known.timestamp)
+  }
+})
+
+test('take in: an mtime from the future is not believed, nor is a line from there', (t) => {
+  const known = said('a')
+  const future = Date.UTC(2099, 0, 1)
+  const touched = takeIn(known, found(linesOf(known), future), LIMITS, NOW + 5000)
+  t.like(touched, { rewrite: true, edit: true })
+  t.is(touched.backlog.timestamp, NOW + 5000)
+  const line = `{"id":"${future}-0","timestamp":${future},"msg":"from the future"}`
+  const appended = takeIn(known, found([...linesOf(known), line], NOW + 700), LIMITS, NOW + 5000)
+  t.is(appended.backlog.messages.at(-1)?.timestamp, NOW + 5000)
+  t.true(appended.loses)
+})
+
+test('take in: what one process settled, another takes without writing', (t) => {
+  const known = said('a', 'b')
+  const settled = takeIn(known, found(linesOf(known), NOW + 700), LIMITS, NOW + 5000).backlog
+  const peer = takeIn(known, found(linesOf(settled), settled.timestamp, { edited: settled.edited }), LIMITS, NOW - 1000)
+  t.deepEqual([peer.rewrite, peer.backlog.timestamp, peer.backlog.edited], [false, settled.timestamp, settled.edited])
+  const late = takeIn(undefined, found(linesOf(settled), settled.timestamp, { edited: settled.edited }), LIMITS, NOW - 1000)
+  t.deepEqual([late.rewrite, late.backlog.timestamp, late.backlog.edited], [false, settled.timestamp, settled.edited])
+})
+
+test('take in: an edit that another process took in before it went on is a reset here, too', (t) => {
+  const known = said('a', 'b')
+  const [, b = ''] = linesOf(known)
+  const edited = takeIn(known, found([b], NOW + 700), LIMITS, NOW + 700).backlog
+  const after = commit(edited, [{ msg: 'c' }], LIMITS, NOW + 800).backlog
+  const { backlog } = takeIn(known, found(linesOf(after), after.timestamp, { edited: after.edited }), LIMITS, NOW + 900)
+  t.like(newsFrom(backlog, known.timestamp), { reset: true, messages: after.messages })
+})
+
+test('take in: only what a person wrote and cannot stay counts as lost', (t) => {
+  const known = said('a', 'b', 'c', 'd')
+  const cases: readonly [lines: string[], loses: boolean, more?: Partial<Found>][] = [
+    [[...linesOf(known), 'one more'], false],
+    [[...linesOf(known), '1', '2', '3', '4', '5'], true],
+    [[...linesOf(known), '{"msg":"a","nick":7}'], true],
+    [[...linesOf(known), 'x'.repeat(1001)], true],
+    [[...linesOf(known), '', 'after an empty line'].filter((line) => line !== ''), false, { clean: false }],
+    [[...linesOf(known), 'caf\ufffd'], true, { clean: false, legible: false }],
+  ]
+  for (const [lines, loses, more] of cases)
+    t.is(takeIn(known, found(lines, NOW + 700, more), LIMITS, NOW + 5000).loses, loses, lines.at(-1))
+})
+
+test('a long line is clipped at a whole character', (t) => {
+  const { saying, whole } = readLine('你'.repeat(400), 1000)
+  t.is(saying.msg, `${'你'.repeat(332)}…`)
+  t.false(whole)
+})
+
+test('a line says all that JSON says, with nothing in it that a terminal or a line reader would act on', (t) => {
+  const { backlog } = commit(EMPTY, [{ msg: '\u001b[31m\u009b \u2028\n' }], LIMITS, NOW)
+  const [line = ''] = linesOf(backlog)
+  t.regex(line, /^[\u0020-\u007e]*$/)
+  t.deepEqual(JSON.parse(line), backlog.messages[0])
+})

@@ -1,0 +1,84 @@
+import test from 'ava'
+import { sharing } from '../../server/sharing.ts'
+import { Deadlines, park, Waiters } from '../../server/waiters.ts'
+
+const never = new AbortController().signal
+const LONG = 60_000
+
+test('a wake-up ends every wait of its moment, and none that begins while it goes on', async (t) => {
+  const room = new Waiters()
+  const deadlines = new Deadlines()
+  const ended: string[] = []
+  const alice = park([room], deadlines, LONG, never).then(() => ended.push('alice'))
+  room.add(() => void park([room], deadlines, LONG, never).then(() => ended.push('carol')))
+  const bob = park([room], deadlines, LONG, never).then(() => ended.push('bob'))
+  room.wake()
+  await Promise.all([alice, bob])
+  t.deepEqual(ended, ['alice', 'bob'])
+  t.is(room.size, 1)
+  room.wake()
+})
+
+test('who waits in two rooms leaves both when one wakes', async (t) => {
+  const [lobby, dev] = [new Waiters(), new Waiters()]
+  const parked = park([lobby, dev], new Deadlines(), LONG, never)
+  t.deepEqual([lobby.size, dev.size], [1, 1])
+  dev.wake()
+  await parked
+  t.deepEqual([lobby.size, dev.size], [0, 0])
+})
+
+test('a wait ends by its deadline, short ones before long ones', async (t) => {
+  const room = new Waiters()
+  const deadlines = new Deadlines()
+  const ended: number[] = []
+  const started = performance.now()
+  await Promise.all([600, 0, 250].map((ms) => park([room], deadlines, ms, never).then(() => ended.push(ms))))
+  t.deepEqual(ended, [0, 250, 600])
+  t.true(performance.now() - started >= 500)
+  t.is(room.size, 0)
+})
+
+test('whoever goes away is forgotten at once', async (t) => {
+  const room = new Waiters()
+  const gone = new AbortController()
+  const parked = park([room], new Deadlines(), LONG, gone.signal)
+  t.is(room.size, 1)
+  gone.abort()
+  t.is(room.size, 0)
+  await parked
+  await park([room], new Deadlines(), LONG, gone.signal)
+  t.is(room.size, 0)
+})
+
+test('calls that come while work runs share the run after it', async (t) => {
+  let runs = 0
+  let finish = (): void => {}
+  const work = sharing(() => {
+    runs += 1
+    return new Promise((resolve) => (finish = resolve))
+  })
+  const first = work()
+  await Promise.resolve()
+  await Promise.resolve()
+  t.is(runs, 1)
+  const second = work()
+  t.is(work(), second)
+  t.not(second, first)
+  finish()
+  await first
+  while (runs < 2) await Promise.resolve()
+  finish()
+  await second
+  t.is(runs, 2)
+  t.false(work.isRunning)
+})
+
+test('a run that fails fails for those who asked for it, and for nobody else', async (t) => {
+  let fails = true
+  const work = sharing(() => (fails ? Promise.reject(new Error('no')) : Promise.resolve()))
+  const first = work()
+  await t.throwsAsync(first, { message: 'no' })
+  fails = false
+  await t.notThrowsAsync(work())
+})
