@@ -19,7 +19,10 @@ if (missing.length > 0) {
   const packages = missing.map(({ debian }) => debian)
   if (existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
     process.stdout.write(`installing ${packages.join(', ')}\n`)
-    const options = { stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+    const options = {
+      stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    }
     execFileSync('apt-get', ['update', '-qq'], options)
     execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options)
   } else {

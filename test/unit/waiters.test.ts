@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { sharing } from '../../server/sharing.ts'
 import { Deadlines, park, Waiters } from '../../server/waiters.ts'
@@ -52,25 +53,20 @@ test('whoever goes away is forgotten at once', async (t) => {
 })
 
 test('calls that come while work runs share the run after it', async (t) => {
-  let runs = 0
-  let finish = (): void => {}
-  const work = sharing(() => {
-    runs += 1
-    return new Promise((resolve) => (finish = resolve))
-  })
+  const runs: (() => void)[] = []
+  const work = sharing(() => new Promise((resolve) => runs.push(resolve)))
   const first = work()
-  await Promise.resolve()
-  await Promise.resolve()
-  t.is(runs, 1)
+  await setImmediate()
+  t.is(runs.length, 1)
   const second = work()
   t.is(work(), second)
   t.not(second, first)
-  finish()
+  runs[0]?.()
   await first
-  while (runs < 2) await Promise.resolve()
-  finish()
+  await setImmediate()
+  t.is(runs.length, 2)
+  runs[1]?.()
   await second
-  t.is(runs, 2)
   t.false(work.isRunning)
 })
 

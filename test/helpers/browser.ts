@@ -1,0 +1,66 @@
+/** A real browser for tests: Debian's Chromium, one a test file, a context of its own for each person. */
+import type { ExecutionContext, TestFn } from 'ava'
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+export interface Person {
+  readonly page: Page
+  readonly context: BrowserContext
+  /** What the browser complained about: errors of scripts, violations of the content security policy, failed loads. */
+  readonly complaints: string[]
+  /** Writes a message as a person does, and sends it with Enter. */
+  say(text: string): Promise<void>
+  /** Resolves when the page shows this text in a message. */
+  sees(text: string): Promise<void>
+  /** The messages that the page shows, oldest first. */
+  shown(): Promise<string[]>
+}
+
+/** Starts the browser before the tests of a file and stops it after them. */
+export function withBrowser(test: TestFn): (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<Person> {
+  let browser: Browser | undefined
+  test.before(async () => {
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGS })
+  })
+  test.after.always(() => browser?.close())
+  return async (t, url, options = {}) => {
+    if (!browser) throw new Error('the browser has not started')
+    const context = await browser.newContext({ locale: 'en-GB', ...options })
+    t.teardown(() => context.close())
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => complaints.push(error.message))
+    await page.goto(url)
+    await page.locator('.state.connected').waitFor()
+    return personAt(page, context, complaints)
+  }
+}
+
+function personAt(page: Page, context: BrowserContext, complaints: string[]): Person {
+  const texts = page.locator('.message .text')
+  return {
+    page,
+    context,
+    complaints,
+    async say(text) {
+      await page.locator('textarea').fill(text)
+      await page.locator('textarea').press('Enter')
+    },
+    sees: (text) => texts.filter({ hasText: text }).first().waitFor(),
+    async shown() {
+      return (await texts.allInnerTexts()).map((text) => text.trim())
+    },
+  }
+}

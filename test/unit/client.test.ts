@@ -1,0 +1,207 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import test, { type ExecutionContext } from 'ava'
+import { connect, RoomError, type ConnectOptions, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
+
+const hello = { id: '5-0', timestamp: 5, type: 'msg', nick: 'ann', msg: 'hello' } as const
+
+const gives =
+  (body: object, status = 200, headers = {}): Answer =>
+  (response) =>
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
+
+const refuses = (status: number, headers = {}): Answer => gives({ error: { code: 'because', message: 'It is so.' } }, status, headers)
+const drops: Answer = (response) => response.destroy()
+const parks: Answer = () => undefined
+
+/** A server that gives its answers in turn, and then parks; `asked` holds the URLs that came. */
+async function serve(t: ExecutionContext, ...answers: Answer[]) {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    ;(answers.shift() ?? parks)(response, request)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const ends = new AbortController()
+  t.teardown(() => {
+    ends.abort()
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const join = (options: Partial<ConnectOptions> = {}): Connection =>
+    connect(`${url}/chat/`, { room: 'lobby', retryDelay: 1, signal: ends.signal, ...options })
+  return { url, asked, ends, join }
+}
+
+/** The events up to and with the first that fits. */
+async function until(connection: Connection, fits: (event: RoomEvent) => boolean): Promise<RoomEvent[]> {
+  const events: RoomEvent[] = []
+  for await (const event of connection) {
+    events.push(event)
+    if (fits(event)) return events
+  }
+  return events
+}
+
+const isMessages = (event: RoomEvent): event is MessagesEvent => event.type === 'messages'
+const states = (events: RoomEvent[]): string[] => events.map((event) => (event.type === 'state' ? event.state : event.type))
+
+test('the first poll asks for everything at once, the next goes on from its timestamp and waits', async (t) => {
+  const { join, asked } = await serve(
+    t,
+    gives({ timestamp: 5, msg: 'hello', messages: [hello] }),
+    gives({ timestamp: 6, msg: 'x', messages: [hello] }),
+  )
+  const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
+  t.deepEqual(asked, ['/chat/rooms/lobby?wait=0', '/chat/rooms/lobby?timestamp=5&wait=25'])
+  t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
+  t.deepEqual(events[2], { type: 'messages', messages: [hello], timestamp: 5, reset: false, gap: false })
+})
+
+test('a room in Chinese, a timestamp to go on from and a shorter wait reach the server', async (t) => {
+  const { join, asked } = await serve(t, gives({ timestamp: 7, messages: [hello] }), gives({ timestamp: 8, messages: [hello] }))
+  await until(join({ room: '大厅', timestamp: 5, wait: 3 }), (event) => isMessages(event) && event.timestamp === 8)
+  t.deepEqual(asked, ['/chat/rooms/%E5%A4%A7%E5%8E%85?timestamp=5&wait=0', '/chat/rooms/%E5%A4%A7%E5%8E%85?timestamp=7&wait=3'])
+})
+
+test('a reset and a gap are told, even a reset to nothing', async (t) => {
+  const { join } = await serve(t, gives({ timestamp: 5, messages: [hello], gap: true }), gives({ timestamp: 9, messages: [], reset: true }))
+  const told = (await until(join(), (event) => isMessages(event) && event.reset)).filter(isMessages)
+  t.deepEqual(
+    told.map(({ reset, gap, messages }) => ({ reset, gap, count: messages.length })),
+    [
+      { reset: false, gap: true, count: 1 },
+      { reset: true, gap: false, count: 0 },
+    ],
+  )
+})
+
+test('a wait that ends with nothing is no event', async (t) => {
+  const nothing = { timestamp: 5, msg: '', messages: [] }
+  const { join } = await serve(t, gives(nothing), gives(nothing), gives({ timestamp: 6, messages: [hello] }))
+  t.deepEqual(states(await until(join(), isMessages)), ['connecting', 'connected', 'messages'])
+})
+
+for (const [name, failure] of Object.entries({
+  'a dropped connection': drops,
+  'a 500': refuses(500),
+  'a 408': refuses(408),
+  'a 429': refuses(429),
+  'a page of a proxy': ((response) => response.end('<html>')) satisfies Answer,
+  'JSON of somebody else': gives({ hello: 1 }),
+})) {
+  test(`after ${name} the loop goes on from its timestamp, at first without a wait`, async (t) => {
+    const { join, asked } = await serve(t, gives({ timestamp: 5, messages: [hello] }), failure, gives({ timestamp: 6, messages: [hello] }))
+    const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
+    t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
+    t.deepEqual(asked.slice(1), ['/chat/rooms/lobby?timestamp=5&wait=25', '/chat/rooms/lobby?timestamp=5&wait=0'])
+  })
+}
+
+test('the loop leaves a server alone for as long as Retry-After says', async (t) => {
+  const { join } = await serve(t, refuses(503, { 'Retry-After': '7' }))
+  const before = Date.now()
+  const waiting = (await until(join(), (event) => event.type === 'state' && event.state === 'waiting')).at(-1)
+  t.true(
+    waiting?.type === 'state' && waiting.state === 'waiting' && waiting.retryAt >= before + 7000 && waiting.error.message === 'It is so.',
+  )
+})
+
+test('the delays double, with jitter, up to 30 seconds', async (t) => {
+  const { join } = await serve(t, ...Array.from({ length: 9 }, () => drops))
+  const connection = join({ retryDelay: 1000 })
+  const delays: number[] = []
+  for await (const event of connection) {
+    if (event.type !== 'state' || event.state !== 'waiting') continue
+    if (delays.push(event.retryAt - Date.now()) === 8) break
+    setImmediate(() => connection.retry())
+  }
+  for (const [n, delay] of delays.entries()) {
+    const most = Math.min(30_000, 1000 * 2 ** n)
+    t.true(delay > most / 2 - 100 && delay <= most, `${n}: ${delay}`)
+  }
+})
+
+test('a 404 ends the loop with the reason of the server', async (t) => {
+  const { join, asked } = await serve(t, refuses(404))
+  const error = await t.throwsAsync(until(join(), isMessages), { instanceOf: RoomError, message: 'It is so.' })
+  t.like(error, { status: 404, code: 'because' })
+  t.is(asked.length, 1)
+})
+
+test('an address that is none is refused at once', (t) => {
+  t.throws(() => connect('http://[', { room: 'lobby' }), { instanceOf: TypeError })
+})
+
+test('the signal ends a parked poll', async (t) => {
+  const { join, ends } = await serve(t, gives({ timestamp: 5, messages: [hello] }), () => ends.abort())
+  t.deepEqual(states(await until(join(), () => false)), ['connecting', 'connected', 'messages'])
+})
+
+test('the signal ends a wait for the next try', async (t) => {
+  const { join, ends } = await serve(t, refuses(503, { 'Retry-After': '600' }))
+  const events: RoomEvent[] = []
+  for await (const event of join()) {
+    events.push(event)
+    if (events.length === 2) setImmediate(() => ends.abort())
+  }
+  t.deepEqual(states(events), ['connecting', 'waiting'])
+})
+
+test('a post carries its words, a nick and a cid', async (t) => {
+  const bodies: unknown[] = []
+  const takes: Answer = async (response, request) => {
+    bodies.push(await json(request))
+    await gives({ id: '5-0', timestamp: 5 }, 201)(response, request)
+  }
+  const { join } = await serve(t, takes, takes)
+  const connection = join({ nick: 'ann' })
+  t.deepEqual(await connection.post('你好'), { id: '5-0', timestamp: 5 })
+  await connection.post('again', { nick: 'bob', cid: 'mine' })
+  t.like(bodies[0], { msg: '你好', nick: 'ann' })
+  t.regex((bodies[0] as { cid: string }).cid, /^[\da-f]{32}$/)
+  t.deepEqual(bodies[1], { msg: 'again', nick: 'bob', cid: 'mine' })
+})
+
+test('a post tries again under the same cid', async (t) => {
+  const cids: string[] = []
+  const noting =
+    (answer: Answer): Answer =>
+    async (response, request) => {
+      cids.push(((await json(request)) as { cid: string }).cid)
+      await answer(response, request)
+    }
+  const { join } = await serve(
+    t,
+    noting(drops),
+    noting(refuses(503)),
+    noting(refuses(429)),
+    noting(gives({ id: '5-0', timestamp: 5 }, 201)),
+  )
+  t.deepEqual(await join().post('x'), { id: '5-0', timestamp: 5 })
+  t.is(cids.length, 4)
+  t.is(new Set(cids).size, 1)
+})
+
+test('a post gives up after its tries, with the reason', async (t) => {
+  const { join, asked } = await serve(t, refuses(507), refuses(507))
+  await t.throwsAsync(join().post('x', { tries: 2 }), { instanceOf: RoomError, message: 'It is so.' })
+  t.is(asked.length, 2)
+})
+
+test('a refused post is not repeated', async (t) => {
+  const { join, asked } = await serve(t, refuses(413))
+  await t.throwsAsync(join().post('x'), { instanceOf: RoomError, message: 'It is so.' })
+  t.is(asked.length, 1)
+})
+
+test('the signal ends a post', async (t) => {
+  const { join, ends } = await serve(t, () => ends.abort())
+  await t.throwsAsync(join().post('x'), { name: 'AbortError' })
+})
