@@ -108,14 +108,18 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
   return { ...command.opts<Omit<Config, 'dataDir'>>(), dataDir }
 }
 
+/** What a variable says that turns a flag off. */
+const OFF = new Set(['', '0', 'off', 'no', 'false'])
+
 function optionOf([flags, description, parse, shownDefault]: Row, env: NodeJS.ProcessEnv): Option {
   const option = new Option(flags, description)
   const name = option.name().toUpperCase().replaceAll('-', '_')
   const fallback = name === 'PORT' || name === 'HOST' ? env[name] : undefined
   option.default(DEFAULTS[option.attributeName() as keyof Config], shownDefault)
   if (parse) option.argParser(parse)
-  // commander reads one variable an option: PORT and HOST stand in where ours is not set.
   const variable = `ROOMFILE_${name}`
+  if (option.isBoolean() && OFF.has(env[variable] ?? 'off')) return option // commander takes any value for a yes
+  // commander reads one variable an option: PORT and HOST stand in where ours is not set.
   return option.env(env[variable] === undefined && fallback !== undefined ? name : variable)
 }
 
