@@ -3,7 +3,7 @@
  * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
  */
 import { access, constants, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { watch as watchFiles, type FSWatcher } from 'chokidar'
 import type { Limits } from '../backlog.ts'
 import { fromSystem } from '../errors.ts'
@@ -34,9 +34,10 @@ export interface FileStoreOptions {
  * @throws the system's error when the directory cannot be made or written to
  */
 export async function fileStore(options: FileStoreOptions): Promise<Store> {
-  await mkdir(options.directory, { recursive: true })
-  await access(options.directory, constants.R_OK | constants.W_OK | constants.X_OK)
-  const store = new FileStore(options)
+  const directory = resolve(options.directory)
+  await mkdir(directory, { recursive: true })
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  const store = new FileStore({ ...options, directory })
   await store.sweep()
   await store.ready()
   return store

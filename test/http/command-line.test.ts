@@ -1,7 +1,7 @@
 /** The command: what it says, how it ends. */
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { poll, post, send } from '../helpers/chat.ts'
@@ -119,6 +119,15 @@ test('posts in flight at SIGTERM are kept if they were acknowledged', async (t) 
     acknowledged.filter(({ id }) => !kept.has(id)),
     [],
   )
+})
+
+test('a relative directory is one like any other, and is made', async (t) => {
+  const above = await freshDirectory(t)
+  const server = await serve(t, [], relative(process.cwd(), join(above, 'rooms')))
+  const { timestamp } = await post(server.url, 'lobby', { msg: 'a' })
+  const parked = poll(server.url, 'lobby', { timestamp })
+  await appendFile(server.file('lobby'), 'by hand\n')
+  t.is((await parked).msg, 'by hand')
 })
 
 test('the banner shows the page, the directory, and a curl line that can be pasted', async (t) => {
