@@ -3,38 +3,51 @@
  */
 import type { RequestListener } from 'node:http'
 import polka from 'polka'
-import type { Limits } from './backlog.ts'
+import type { DialectOptions } from './dialects/dialect.ts'
+import { gevent } from './dialects/gevent.ts'
+import { mochiweb } from './dialects/mochiweb.ts'
 import { native } from './dialects/native.ts'
+import { nodeChat } from './dialects/node-chat.ts'
 import { php } from './dialects/php.ts'
 import { RoomfileError } from './errors.ts'
-import { send, sendError, sendJson, type Handler, type Request, type Response } from './http.ts'
-import type { RateLimit } from './rate-limit.ts'
-import type { Rooms } from './rooms.ts'
+import { sendError, sendJson, sendNothing, type Handler, type Request, type Response } from './http.ts'
 import type { Store } from './store.ts'
 import type { Warn } from './warn.ts'
 
-export interface AppOptions {
-  readonly rooms: Rooms
+export interface AppOptions extends DialectOptions {
   readonly store: Store
-  readonly limits: Limits
-  readonly rateLimit: RateLimit
   /** Serves the page; calls on when it has nothing at that address. */
   readonly page: (req: Request, res: Response, next: () => void) => void
   readonly warn: Warn
 }
 
-type Method = 'GET' | 'POST'
+type Method = 'GET' | 'POST' | 'DELETE'
 
 export function app(options: AppOptions): RequestListener {
-  const { post, poll, rooms, file } = native(options)
+  const { post, poll, rooms, file, join, leave, typing, who } = native(options)
   const comet = php(options)
+  const node = nodeChat(options)
+  const buffer = gevent(options)
+  const chat = mochiweb(options)
 
   const sitemap: Record<string, Partial<Record<Method, Handler>>> = {
     '/healthz': { GET: (_req, res) => sendJson(res, 200, '{"status":"ok"}') },
     '/rooms': { GET: rooms },
     '/rooms/:room': { GET: poll, POST: post },
     '/rooms/:room/file': { GET: file },
+    '/rooms/:room/sessions': { POST: join },
+    '/rooms/:room/sessions/:session': { DELETE: leave },
+    '/rooms/:room/typing': { POST: typing },
+    '/rooms/:room/who': { GET: who },
     '/comet.php': { GET: comet, POST: comet },
+    '/join': { GET: node.join },
+    '/part': { GET: node.part },
+    '/send': { GET: node.send },
+    '/recv': { GET: node.recv },
+    '/who': { GET: node.who },
+    '/new': { POST: buffer.post },
+    '/update': { POST: buffer.update },
+    '/chat': { GET: chat.poll, POST: chat.post },
   }
 
   const site = polka({
@@ -54,7 +67,7 @@ export function app(options: AppOptions): RequestListener {
 function refuse(methods: readonly string[]): Handler {
   const Allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
   return (req, res) => {
-    if (req.method === 'OPTIONS') return send(res, 204, 'text/plain', '', { Allow })
+    if (req.method === 'OPTIONS') return sendNothing(res, { Allow })
     throw new RoomfileError('method_not_allowed', `this address takes ${Allow}, not ${req.method}`, { headers: { Allow } })
   }
 }

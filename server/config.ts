@@ -24,6 +24,8 @@ export interface Config {
   readonly rateLimit: number
   /** Proxies whose word about the client's address is believed. */
   readonly trustProxy: readonly string[]
+  /** Seconds that a session lasts without a poll or a post. */
+  readonly lease: number
   readonly store: 'file' | 'memory'
   /** A directory with somebody's own page, in place of ours. */
   readonly client: string | undefined
@@ -44,6 +46,7 @@ export const DEFAULTS: Config = {
   maxFile: 8 * MIB,
   rateLimit: 100,
   trustProxy: [],
+  lease: 60,
   store: 'file',
   client: undefined,
   jsonLogs: false,
@@ -61,6 +64,7 @@ const TABLE: readonly Row[] = [
   ['--max-file <size>', 'the largest room file', size, '8m'],
   ['--rate-limit <number>', 'posts a second from one address, or off', rate],
   ['--trust-proxy <networks>', 'proxies whose X-Forwarded-For counts: loopback, 10.0.0.0/8, …', networks, 'off'],
+  ['--lease <seconds>', 'how long somebody who fell silent is still here', whole(1, 3600)],
   ['--store <kind>', 'where rooms are kept: file or memory', oneOf('file', 'memory')],
   ['--client <directory>', 'a page of your own, in place of the built-in one'],
   ['--json-logs', 'log lines as JSON'],

@@ -2,9 +2,7 @@
 import type { Limits } from './backlog.ts'
 import { RoomfileError } from './errors.ts'
 import { bytesIn, type Draft } from './message.ts'
-
-/** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
-const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
+import { checkedNick } from './presence.ts'
 
 const MOST_CID = 100
 
@@ -19,8 +17,8 @@ export function draftOf(fields: { msg?: unknown; nick?: unknown; cid?: unknown }
   if (msg.trim() === '') throw new RoomfileError('empty_message')
   const bytes = bytesIn(msg)
   if (bytes > limits.maxMessage) throw new RoomfileError('too_large', `the message has ${bytes} bytes; ${limits.maxMessage} are the most`)
-  if (typeof nick !== 'string' || (nick !== '' && !NICK.test(nick))) throw new RoomfileError('bad_nick')
-  if (cid === undefined || cid === null) return { msg, nick }
+  const by = nick === '' ? '' : checkedNick(nick)
+  if (cid === undefined || cid === null) return { msg, nick: by }
   if (typeof cid !== 'string' || cid === '' || cid.length > MOST_CID) throw new RoomfileError('bad_cid')
-  return { msg, nick, cid }
+  return { msg, nick: by, cid }
 }

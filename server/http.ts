@@ -7,6 +7,7 @@ import { parse as parseContentType } from 'content-type'
 import type { Middleware } from 'polka'
 import { getRawBody } from 'raw-body'
 import { RoomfileError, toRoomfileError } from './errors.ts'
+import type { Timestamp } from './message.ts'
 
 export type Request = Parameters<Middleware>[0]
 export type Response = ServerResponse
@@ -69,6 +70,18 @@ export function queryValue(req: Request, name: string): string | undefined {
   return typeof value === 'string' ? value : Array.isArray(value) ? String(value[0]) : undefined
 }
 
+/** A timestamp as clients write it. @throws RoomfileError `bad_timestamp` */
+export function parseTimestamp(text: string): Timestamp {
+  const timestamp = /^\d{1,16}$/.test(text) ? Number(text) : NaN
+  if (Number.isSafeInteger(timestamp)) return timestamp
+  throw new RoomfileError('bad_timestamp', `a timestamp is a whole number of milliseconds, not ${quoted(text)}`)
+}
+
+/** A value as a client sent it, in a form that is safe to send back. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 80))
+}
+
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function sendJson(res: Response, status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
@@ -92,6 +105,13 @@ export function send(
     ...headers,
   })
   res.end(body)
+}
+
+/** Tells a client that what it asked for is done. */
+export function sendNothing(res: Response, headers: Readonly<Record<string, string>> = {}): void {
+  if (res.headersSent || res.destroyed) return
+  res.writeHead(204, { 'Cache-Control': 'no-store', ...headers })
+  res.end()
 }
 
 /** Tells a client that what it has is still what there is. */

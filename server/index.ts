@@ -47,7 +47,7 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
   const warn = warnTo(log)
   const page = pageHandler(config.client)
   const store = await openStore(config, warn)
-  const rooms = new Rooms(store, warn)
+  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, warn })
   const site = app({
     rooms,
     store,
@@ -85,6 +85,7 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
       const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
       await closed
       clearTimeout(cut)
+      await rooms.endSessions()
       await store.close()
     },
   }

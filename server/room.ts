@@ -5,6 +5,8 @@
 import { EMPTY, newsFrom, type Backlog, type News } from './backlog.ts'
 import type { Draft, Message, Timestamp } from './message.ts'
 import type { RoomName } from './room-name.ts'
+import { RoomfileError } from './errors.ts'
+import type { Presence, Session, SessionId } from './presence.ts'
 import { sharing, type Sharing } from './sharing.ts'
 import type { Store } from './store.ts'
 import { Waiters } from './waiters.ts'
@@ -22,7 +24,9 @@ interface Post {
 
 export class Room {
   readonly name: RoomName
+  /** Those who wait for messages. */
   readonly waiters = new Waiters()
+  readonly presence: Presence
   readonly #store: Store
   #backlog: Backlog = EMPTY
   #news = new Map<Timestamp, News>()
@@ -30,9 +34,10 @@ export class Room {
   #cids = new Map<string, Message>()
   #posts: Post[] = []
 
-  constructor(name: RoomName, store: Store) {
+  constructor(name: RoomName, store: Store, presence: Presence) {
     this.name = name
     this.#store = store
+    this.presence = presence
   }
 
   /** Asks the store what the room holds now. Calls that come while it is asked share the next look, so each hears of all that was there when it called. */
@@ -51,10 +56,48 @@ export class Room {
   })
 
   /**
-   * Adds a message, and resolves when it is kept. A `cid` that was posted before gets the message that it became then.
-   * @throws RoomfileError what the store says: then nothing was added
+   * Adds what somebody says, and resolves when it is kept. A `cid` that was posted before gets the message that it became then.
+   * @param session whose lease it renews and whose nick it carries; without one, a nick that belongs to a session cannot be used
+   * @throws RoomfileError `nick_taken`, `no_session`, or what the store says: then nothing was added
    */
-  async post(draft: Draft): Promise<Message> {
+  async post(draft: Draft, session?: SessionId): Promise<Message> {
+    if (session === undefined) {
+      if (draft.nick && this.presence.isTaken(draft.nick)) throw new RoomfileError('nick_taken', `${JSON.stringify(draft.nick)} is taken`)
+      return this.#append(draft)
+    }
+    const { nick } = this.presence.renew(session)
+    this.presence.said(session)
+    return this.#append({ ...draft, nick })
+  }
+
+  /**
+   * Begins a session, and tells the room of it.
+   * @throws RoomfileError `bad_nick`, `nick_taken`, or what the store says: then the nick is free again
+   */
+  async join(nick: string): Promise<Session> {
+    const session = this.presence.join(nick)
+    try {
+      await this.#append({ type: 'join', nick, msg: '' })
+    } catch (error) {
+      this.presence.leave(session.id)
+      throw error
+    }
+    return session
+  }
+
+  /** Ends a session, and tells the room of it. Returns undefined when there is none. */
+  async leave(id: SessionId): Promise<Session | undefined> {
+    const session = this.presence.leave(id)
+    if (session) await this.tellPart(session)
+    return session
+  }
+
+  /** Tells the room that a session has ended. */
+  async tellPart({ nick }: Session): Promise<void> {
+    await this.#append({ type: 'part', nick, msg: '' })
+  }
+
+  async #append(draft: Draft): Promise<Message> {
     const earlier = draft.cid === undefined ? undefined : this.#cids.get(draft.cid)
     if (earlier) return earlier
     const post: Post = { draft }
@@ -63,6 +106,15 @@ export class Room {
     const message = post.message as Message
     this.#remember(message)
     return message
+  }
+
+  /** All that the room holds, as far as is known, oldest first. */
+  get messages(): readonly Message[] {
+    return this.#backlog.messages
+  }
+
+  get timestamp(): Timestamp {
+    return this.#backlog.timestamp
   }
 
   /** What a client at this timestamp has not seen, as far as is known; undefined when there is nothing. One object for all who ask. */
@@ -81,9 +133,10 @@ export class Room {
     return this.#quiet
   }
 
-  /** Whether nobody waits for the room and nothing is under way. */
+  /** Whether nobody is in the room or waits for it, and nothing is under way. */
   get isIdle(): boolean {
-    return this.waiters.size === 0 && !this.look.isRunning && !this.#commit.isRunning
+    const isWaitedFor = this.waiters.size > 0 || this.presence.waiters.size > 0
+    return !isWaitedFor && this.presence.size === 0 && !this.look.isRunning && !this.#commit.isRunning
   }
 
   #adopt(backlog: Backlog): void {

@@ -2,12 +2,11 @@
  * All rooms in service, and waiting in one or many of them.
  * Knows when to look, to park and to let go of a room; does not know what is asked for by whom, or in which protocol.
  */
-import type { News } from './backlog.ts'
-import type { Timestamp } from './message.ts'
+import { Presence } from './presence.ts'
 import { Room } from './room.ts'
 import type { RoomName } from './room-name.ts'
 import type { RoomSummary, Store } from './store.ts'
-import { Deadlines, park } from './waiters.ts'
+import { Deadlines, park, type Waiters } from './waiters.ts'
 import type { Warn } from './warn.ts'
 
 /** How often a room that somebody waits in is looked at without any event: should one ever be missed, this is how late we are. */
@@ -26,8 +25,16 @@ export interface Wait {
   readonly signal: AbortSignal
 }
 
+export interface RoomsOptions {
+  readonly store: Store
+  /** How long a session lasts without a poll or a post. */
+  readonly leaseMs: number
+  readonly warn: Warn
+}
+
 export class Rooms {
   readonly #store: Store
+  readonly #leaseMs: number
   readonly #warn: Warn
   /** In the order of their last use. */
   readonly #rooms = new Map<RoomName, Room>()
@@ -35,8 +42,9 @@ export class Rooms {
   readonly #safety: NodeJS.Timeout
   #closing = false
 
-  constructor(store: Store, warn: Warn) {
+  constructor({ store, leaseMs, warn }: RoomsOptions) {
     this.#store = store
+    this.#leaseMs = leaseMs
     this.#warn = warn
     store.watch((name) => this.#lookAt(this.#rooms.get(name)))
     this.#safety = setInterval(() => {
@@ -46,36 +54,40 @@ export class Rooms {
   }
 
   get(name: RoomName): Room {
-    const room = this.#rooms.get(name) ?? new Room(name, this.#store)
+    const room = this.#rooms.get(name) ?? this.#open(name)
     this.#rooms.delete(name)
     this.#rooms.set(name, room)
     if (this.#rooms.size > MOST_IDLE) this.#releaseOneIdle()
     return room
   }
 
-  list(): Promise<RoomSummary[]> {
-    return this.#store.list()
+  /** The rooms there are, each with how many people are in it. */
+  async list(): Promise<(RoomSummary & { people: number })[]> {
+    const rooms = await this.#store.list()
+    return rooms.map((room) => ({ ...room, people: this.#rooms.get(room.name)?.presence.size ?? 0 }))
   }
 
   /**
-   * The long poll: what is newer than each room's timestamp, as soon as any room has something.
-   * @returns the rooms with news, none when the wait ended with nothing or the client went away
+   * The long poll: looks at the rooms, and waits until there is something to tell.
+   * @param tell what there is to tell, asked after each change; undefined when there is nothing
+   * @param more what else to wait for, besides messages in the rooms
+   * @returns undefined when the wait ended with nothing, or the client went away
    */
-  async poll(wanted: ReadonlyMap<Room, Timestamp>, { ms, signal }: Wait): Promise<Map<Room, News>> {
-    const rooms = [...wanted.keys()]
+  async until<T>(
+    rooms: readonly Room[],
+    tell: () => T | undefined,
+    { ms, signal }: Wait,
+    more: readonly Waiters[] = [],
+  ): Promise<T | undefined> {
     await Promise.all(rooms.map((room) => room.look()))
+    const waiters = [...rooms.map((room) => room.waiters), ...more]
     const end = performance.now() + ms * (1 - JITTER * Math.random())
     // From here to parking nothing else runs: what changes later than this look wakes the wait (rule 4).
     for (;;) {
-      const news = newsOf(wanted)
+      const told = tell()
       const left = end - performance.now()
-      if (news.size > 0 || left <= 0 || signal.aborted || this.#closing) return news
-      await park(
-        rooms.map((room) => room.waiters),
-        this.#deadlines,
-        left,
-        signal,
-      )
+      if (told !== undefined || left <= 0 || signal.aborted || this.#closing) return told
+      await park(waiters, this.#deadlines, left, signal)
     }
   }
 
@@ -83,7 +95,29 @@ export class Rooms {
   endWaits(): void {
     this.#closing = true
     clearInterval(this.#safety)
-    for (const room of this.#rooms.values()) room.waiters.wake()
+    for (const room of this.#rooms.values()) {
+      room.waiters.wake()
+      room.presence.waiters.wake()
+    }
+  }
+
+  /** Ends all sessions, and tells their rooms. */
+  async endSessions(): Promise<void> {
+    const rooms = [...this.#rooms.values()]
+    await Promise.all(rooms.flatMap((room) => room.presence.sessions.map(({ id }) => room.leave(id))))
+    this.#deadlines.stop()
+  }
+
+  #open(name: RoomName): Room {
+    const presence = new Presence({
+      leaseMs: this.#leaseMs,
+      deadlines: this.#deadlines,
+      expired: (session) => {
+        room.tellPart(session).catch((error: unknown) => this.#warn('could not tell that somebody left', { room: name, error }))
+      },
+    })
+    const room = new Room(name, this.#store, presence)
+    return room
   }
 
   #lookAt(room: Room | undefined): void {
@@ -98,13 +132,4 @@ export class Rooms {
       return
     }
   }
-}
-
-function newsOf(wanted: ReadonlyMap<Room, Timestamp>): Map<Room, News> {
-  const found = new Map<Room, News>()
-  for (const [room, timestamp] of wanted) {
-    const news = room.news(timestamp)
-    if (news) found.set(room, news)
-  }
-  return found
 }

@@ -64,7 +64,12 @@ export class Deadlines {
 
   #forget(tick: number): void {
     this.#due.delete(tick)
-    if (this.#due.size > 0) return
+    if (this.#due.size === 0) this.stop()
+  }
+
+  /** Calls all deadlines off. */
+  stop(): void {
+    this.#due.clear()
     clearInterval(this.#timer)
     this.#timer = undefined
   }

@@ -4,16 +4,30 @@
  */
 import fresh from 'fresh'
 import parseRange from 'range-parser'
-import type { Limits, News } from '../backlog.ts'
+import type { News } from '../backlog.ts'
 import { draftOf } from '../draft.ts'
 import { RoomfileError } from '../errors.ts'
-import { goneSignal, queryValue, readBody, send, sendJson, sendNotModified, type Body, type Handler, type Request } from '../http.ts'
-import { lineOf, type Draft, type Timestamp } from '../message.ts'
-import type { RateLimit } from '../rate-limit.ts'
+import {
+  goneSignal,
+  parseTimestamp,
+  queryValue,
+  quoted,
+  readBody,
+  send,
+  sendJson,
+  sendNothing,
+  sendNotModified,
+  type Body,
+  type Handler,
+  type Request,
+} from '../http.ts'
+import { lineOf, type Timestamp } from '../message.ts'
+import { checkedNick, type SessionId } from '../presence.ts'
 import type { Room } from '../room.ts'
 import { roomName } from '../room-name.ts'
 import type { Rooms } from '../rooms.ts'
 import type { Store } from '../store.ts'
+import type { DialectOptions } from './dialect.ts'
 
 /** Seconds. */
 const DEFAULT_WAIT = 25
@@ -28,11 +42,8 @@ const OTHER_FIELDS = 4096
 /** The longest a byte of a message gets on its way: `\u0001` in JSON; `%01` in a form is shorter. */
 const LONGEST_ESCAPE = 6
 
-export interface NativeOptions {
-  readonly rooms: Rooms
+export interface NativeOptions extends DialectOptions {
   readonly store: Store
-  readonly limits: Limits
-  readonly rateLimit: RateLimit
 }
 
 export interface Native {
@@ -40,36 +51,71 @@ export interface Native {
   readonly poll: Handler
   readonly rooms: Handler
   readonly file: Handler
+  readonly join: Handler
+  readonly leave: Handler
+  readonly typing: Handler
+  readonly who: Handler
 }
 
 export function native({ rooms, store, limits, rateLimit }: NativeOptions): Native {
+  const maxBody = limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS
   return {
     async post(req, res) {
       const room = rooms.get(nameIn(req))
       await rateLimit.post(req)
-      const draft = draftIn(await readBody(req, limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS), limits)
-      const { id, timestamp } = await room.post(draft)
+      const fields = fieldsIn(await readBody(req, maxBody))
+      const { id, timestamp } = await room.post(draftOf(fields, limits), sessionOf(fields))
       sendJson(res, 201, JSON.stringify({ id, timestamp }))
     },
 
     async poll(req, res) {
       const room = rooms.get(nameIn(req))
-      const waitMs = waitIn(req)
+      const wait = { ms: waitIn(req), signal: goneSignal(res) }
+      const version = versionIn(req)
+      const session = queryValue(req, 'session')
       const { timestamp, conditional } = await timestampIn(req, room)
-      const found = await rateLimit.parked(req, () => rooms.poll(new Map([[room, timestamp]]), { ms: waitMs, signal: goneSignal(res) }))
-      const news = found.get(room)
-      if (conditional && !news) sendNotModified(res, validators(room.quiet.timestamp))
-      else sendJson(res, 200, encode(news ?? room.quiet), validators((news ?? room.quiet).timestamp))
+      const tell = (): News | undefined => room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+      const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
+      const news = await rateLimit.parked(req, () => (session === undefined ? poll() : room.presence.attend(session, poll)))
+      if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
+      const told = news ?? room.quiet
+      const json = isNews(room, version) ? withAttendance(told, room) : encode(told)
+      sendJson(res, 200, json, validators(told.timestamp))
     },
 
     async rooms(req, res) {
       const poll = queryValue(req, 'poll')
-      if (poll === undefined) return sendJson(res, 200, JSON.stringify({ rooms: await summaries(store) }))
+      if (poll === undefined) return sendJson(res, 200, JSON.stringify({ rooms: await summaries(rooms) }))
       const wanted = wantedIn(poll, rooms)
-      const ms = waitIn(req)
-      const found = await rateLimit.parked(req, () => rooms.poll(wanted, { ms, signal: goneSignal(res) }))
-      const entries = [...found].map(([room, news]) => `${JSON.stringify(room.name)}:${encode(news).toString()}`)
+      const wait = { ms: waitIn(req), signal: goneSignal(res) }
+      const told = await rateLimit.parked(req, () => rooms.until([...wanted.keys()], () => newsOf(wanted), wait))
+      const entries = [...(told ?? [])].map(([room, news]) => `${JSON.stringify(room.name)}:${encode(news).toString()}`)
       sendJson(res, 200, `{"rooms":{${entries.join(',')}}}`)
+    },
+
+    async join(req, res) {
+      const room = rooms.get(nameIn(req))
+      await rateLimit.post(req)
+      const { nick } = fieldsIn(await readBody(req, OTHER_FIELDS))
+      const session = await room.join(checkedNick(nick))
+      sendJson(res, 201, JSON.stringify({ id: session.id, nick: session.nick }))
+    },
+
+    async leave(req, res) {
+      const room = rooms.get(nameIn(req))
+      if (!(await room.leave(req.params['session'] ?? ''))) throw new RoomfileError('no_session')
+      sendNothing(res)
+    },
+
+    async typing(req, res) {
+      const room = rooms.get(nameIn(req))
+      await rateLimit.post(req)
+      room.presence.type(sessionOf(fieldsIn(await readBody(req, OTHER_FIELDS))) ?? '')
+      sendNothing(res)
+    },
+
+    who(req, res) {
+      sendJson(res, 200, JSON.stringify(rooms.get(nameIn(req)).presence.attendance))
     },
 
     async file(req, res) {
@@ -93,30 +139,39 @@ function nameIn(req: Request): ReturnType<typeof roomName> {
   return roomName(req.params['room'] ?? '')
 }
 
-/** The message in a body: a form, JSON, or the bare text, which is also what `curl -d 'backup done'` sends under the name of a form. */
-function draftIn({ type, text }: Body, limits: Limits): Draft {
+type Fields = Readonly<Record<string, unknown>>
+
+const FORM_FIELDS: ReadonlySet<string> = new Set(['msg', 'nick', 'cid', 'session'])
+
+/** The fields of a body: a form, JSON, or the bare text of a message, which is also what `curl -d 'backup done'` sends under the name of a form. */
+function fieldsIn({ type, text }: Body): Fields {
   switch (type) {
     case 'application/json':
-      return draftOf(objectIn(text), limits)
+      return objectIn(text)
     case 'application/x-www-form-urlencoded': {
       const form = new URLSearchParams(text)
-      const isForm = [...form.keys()].some((key) => key === 'msg' || key === 'nick' || key === 'cid')
-      return draftOf(isForm ? Object.fromEntries(form) : bare(text), limits)
+      return [...form.keys()].some((key) => FORM_FIELDS.has(key)) ? Object.fromEntries(form) : bare(text)
     }
     case 'text/plain':
     case '':
-      return draftOf(bare(text), limits)
+      return bare(text)
     default:
       throw new RoomfileError('wrong_type', `cannot read a message from ${type}: post a form, JSON or plain text`)
   }
 }
 
+function sessionOf({ session }: Fields): SessionId | undefined {
+  if (session === undefined || session === null) return undefined
+  if (typeof session !== 'string') throw new RoomfileError('no_session')
+  return session
+}
+
 /** A text without the newline that `echo` puts at its end. */
-function bare(text: string): { msg: string } {
+function bare(text: string): Fields {
   return { msg: text.replace(/[\r\n]+$/, '') }
 }
 
-function objectIn(text: string): Record<string, unknown> {
+function objectIn(text: string): Fields {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -137,13 +192,6 @@ function waitIn(req: Request): number {
   if (!(seconds <= MOST_WAIT))
     throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MOST_WAIT}, not ${quoted(asked)}`)
   return seconds * 1000
-}
-
-function parseTimestamp(text: string): Timestamp {
-  const timestamp = /^\d{1,16}$/.test(text) ? Number(text) : NaN
-  if (!Number.isSafeInteger(timestamp))
-    throw new RoomfileError('bad_timestamp', `a timestamp is a whole number of milliseconds, not ${quoted(text)}`)
-  return timestamp
 }
 
 /** Where a client stands: `timestamp=T`, or else the validators of its last answer. `conditional` when it may be told 304. */
@@ -172,6 +220,19 @@ function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: str
   return second < Math.floor(Date.now() / 1000) ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag }
 }
 
+/** The version of who is there that a client knows, where it wants to be told of changes. */
+function versionIn(req: Request): number | undefined {
+  const version = queryValue(req, 'presence')
+  if (version === undefined) return undefined
+  if (!/^\d{1,16}$/.test(version))
+    throw new RoomfileError('bad_presence', `presence is the version that a poll returned, or 0, not ${quoted(version)}`)
+  return Number(version)
+}
+
+function isNews(room: Room, version: number | undefined): boolean {
+  return version !== undefined && version !== room.presence.version
+}
+
 const encoded = new WeakMap<News, Buffer>()
 
 /** The JSON answer to a poll, made once for all who wait at one timestamp. A message in it is its line in the file. */
@@ -187,6 +248,17 @@ function encode(news: News): Buffer {
   return json
 }
 
+function withAttendance(news: News, { presence }: Room): string {
+  return `${encode(news).toString().slice(0, -1)},"presence":${JSON.stringify(presence.attendance)}}`
+}
+
+/** The rooms with news among those that are wanted; undefined when there are none. */
+function newsOf(wanted: ReadonlyMap<Room, Timestamp>): Map<Room, News> | undefined {
+  const all = [...wanted].map(([room, timestamp]) => [room, room.news(timestamp)] as const)
+  const found = all.filter((entry): entry is [Room, News] => entry[1] !== undefined)
+  return found.length > 0 ? new Map(found) : undefined
+}
+
 /** `lobby:0,dev:1795219764123` */
 function wantedIn(poll: string, rooms: Rooms): Map<Room, Timestamp> {
   const pairs = poll.split(',')
@@ -200,9 +272,9 @@ function wantedIn(poll: string, rooms: Rooms): Map<Room, Timestamp> {
   )
 }
 
-async function summaries(store: Store): Promise<Record<string, { timestamp: Timestamp; messages: number }>> {
-  const list = await store.list()
-  return Object.fromEntries(list.map(({ name, timestamp, messages }) => [name, { timestamp, messages }]))
+async function summaries(rooms: Rooms): Promise<Record<string, object>> {
+  const list = await rooms.list()
+  return Object.fromEntries(list.map(({ name, ...summary }) => [name, summary]))
 }
 
 function rangeIn(req: Request, size: number, etag: string): { start: number; end: number } | undefined {
@@ -211,9 +283,4 @@ function rangeIn(req: Request, size: number, etag: string): { start: number; end
   const ranges = parseRange(size, range, { combine: true })
   if (ranges === -1) throw new RoomfileError('bad_range', undefined, { headers: { 'Content-Range': `bytes */${size}` } })
   return ranges === -2 || ranges.length !== 1 ? undefined : ranges[0]
-}
-
-/** A value as a client sent it, in a form that is safe to send back. */
-function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 80))
 }

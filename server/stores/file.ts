@@ -65,7 +65,7 @@ class FileStore implements Store {
   }
 
   ready(): Promise<void> {
-    return new Promise((resolve) => this.#watcher.once('ready', resolve))
+    return new Promise((done) => this.#watcher.once('ready', done))
   }
 
   /** Removes temporary files that a killed process left. Under the room's lock, so none that another process is writing. */

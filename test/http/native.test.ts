@@ -191,7 +191,7 @@ test('the list names the rooms, with their timestamps and how much they keep', a
   const { url } = await serve(t)
   await post(url, 'dev', { msg: 'a' })
   const { timestamp } = await post(url, 'dev', { msg: 'b' })
-  t.deepEqual(JSON.parse((await send(`${url}/rooms`)).text), { rooms: { dev: { timestamp, messages: 2 } } })
+  t.deepEqual(JSON.parse((await send(`${url}/rooms`)).text), { rooms: { dev: { timestamp, messages: 2, people: 0 } } })
 })
 
 test('a room name is the same room however its letters are composed', async (t) => {

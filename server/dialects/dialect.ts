@@ -1,0 +1,10 @@
+/** What every dialect is given. */
+import type { Limits } from '../backlog.ts'
+import type { RateLimit } from '../rate-limit.ts'
+import type { Rooms } from '../rooms.ts'
+
+export interface DialectOptions {
+  readonly rooms: Rooms
+  readonly limits: Limits
+  readonly rateLimit: RateLimit
+}

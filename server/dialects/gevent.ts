@@ -1,0 +1,62 @@
+/**
+ * The protocol of the gevent tutorial, on the lobby: `/new`, and `/update` with the id of the last message as its place.
+ * [gevent] marks what the tutorial prescribes. Only translates.
+ */
+import { draftOf } from '../draft.ts'
+import { toRoomfileError } from '../errors.ts'
+import { goneSignal, send, type Handler } from '../http.ts'
+import type { Message, MessageId } from '../message.ts'
+import { LOBBY } from '../room-name.ts'
+import type { DialectOptions } from './dialect.ts'
+import { HTML, inertJson, messageHtml, pauseAfterError, readForm } from './html.ts'
+
+/** [gevent] a poll waits for ever; its client empties the field that is being written in with each answer, so an empty one comes rarely. */
+const WAIT_MS = 3_600_000
+
+/** A form triples the bytes of a message at most. */
+const FORM_PER_BYTE = 3
+const OTHER_FIELDS = 1024
+
+export interface Gevent {
+  readonly post: Handler
+  readonly update: Handler
+}
+
+export function gevent({ rooms, limits, rateLimit }: DialectOptions): Gevent {
+  return {
+    /** [gevent] `msg=` → 200, empty */
+    async post(req, res) {
+      const form = await readForm(req, limits.maxMessage * FORM_PER_BYTE + OTHER_FIELDS)
+      await rateLimit.post(req)
+      await rooms.get(LOBBY).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
+      send(res, 200, HTML, '')
+    },
+
+    /** [gevent] `cursor=` → `{html, latest_cursor}`, which the client evaluates; it asks again at once, also after an error */
+    async update(req, res) {
+      const signal = goneSignal(res)
+      try {
+        const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
+        const room = rooms.get(LOBBY)
+        const fresh = await rateLimit.parked(req, () =>
+          rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: WAIT_MS, signal }),
+        )
+        send(res, 200, HTML, encode(fresh ?? [], cursor))
+      } catch (thrown) {
+        const { status, code, message, headers } = toRoomfileError(thrown)
+        await pauseAfterError(signal)
+        send(res, status, HTML, inertJson({ error: { code, message } }), headers)
+      }
+    },
+  }
+}
+
+/** [gevent] an empty or unknown id gets all there is */
+function messagesBehind(cursor: MessageId, messages: readonly Message[]): readonly Message[] | undefined {
+  const fresh = messages.slice(messages.findIndex(({ id }) => id === cursor) + 1)
+  return fresh.length > 0 ? fresh : undefined
+}
+
+function encode(fresh: readonly Message[], cursor: MessageId): string {
+  return inertJson({ html: fresh.map(messageHtml).join(''), latest_cursor: fresh.at(-1)?.id ?? cursor })
+}

@@ -1,0 +1,208 @@
+/**
+ * Who is in a room, and who is typing: leases, not sockets. A poll or a post renews a lease, a parked poll holds it.
+ * Lives in memory and knows no messages: that somebody joined or left is told by the room.
+ */
+import { randomUUID } from 'node:crypto'
+import { RoomfileError } from './errors.ts'
+import { Waiters, type Deadlines } from './waiters.ts'
+
+export type SessionId = string
+
+export interface Session {
+  /** Unguessable: whoever knows it speaks under the nick. */
+  readonly id: SessionId
+  readonly nick: string
+}
+
+/** A moment of who is there. */
+export interface Attendance {
+  /** Another number each time that anything here changes; only to be compared. */
+  readonly version: number
+  readonly who: readonly string[]
+  readonly typing: readonly string[]
+}
+
+/** How long "is typing" is true without being said again. */
+const TYPING_MS = 6000
+
+/** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
+const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
+
+interface Lease extends Session {
+  /** When it ends (monotonic), unless a poll is parked. */
+  until: number
+  parked: number
+  /** Until when the nick is typing (monotonic). */
+  typingUntil: number
+}
+
+export interface PresenceOptions {
+  readonly leaseMs: number
+  readonly deadlines: Deadlines
+  /** Called when somebody's lease has run out; the session is gone then. */
+  readonly expired: (session: Session) => void
+}
+
+export class Presence {
+  /** Those who wait for a change of who is there. */
+  readonly waiters = new Waiters()
+  readonly #options: PresenceOptions
+  readonly #leases = new Map<SessionId, Lease>()
+  readonly #byNick = new Map<string, Lease>()
+  /** Begins anywhere, so that a number from before a restart is not taken for one of now. */
+  #version = Date.now()
+
+  constructor(options: PresenceOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#leases.size
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  get attendance(): Attendance {
+    const now = performance.now()
+    const leases = [...this.#leases.values()]
+    const typing = leases.filter(({ typingUntil }) => typingUntil > now)
+    return { version: this.#version, who: leases.map(({ nick }) => nick), typing: typing.map(({ nick }) => nick) }
+  }
+
+  get sessions(): readonly Session[] {
+    return [...this.#leases.values()]
+  }
+
+  has(id: SessionId): boolean {
+    return this.#leases.has(id)
+  }
+
+  /**
+   * Takes a nick for a new session. It is taken from this moment on: of two who ask at once, one gets it.
+   * @throws RoomfileError `bad_nick`, `nick_taken`
+   */
+  join(nick: string): Session {
+    const key = keyOf(checkedNick(nick))
+    if (this.#byNick.has(key)) throw new RoomfileError('nick_taken', `${JSON.stringify(nick)} is taken`)
+    const lease = { id: randomUUID(), nick, until: 0, parked: 0, typingUntil: 0 }
+    this.#leases.set(lease.id, lease)
+    this.#byNick.set(key, lease)
+    this.#renew(lease)
+    this.#watch(lease)
+    this.#changed()
+    return lease
+  }
+
+  /** Ends a session; undefined when there is none. */
+  leave(id: SessionId): Session | undefined {
+    const lease = this.#leases.get(id)
+    if (!lease) return undefined
+    this.#leases.delete(id)
+    this.#byNick.delete(keyOf(lease.nick))
+    this.#changed()
+    return lease
+  }
+
+  /**
+   * The session, its lease renewed.
+   * @throws RoomfileError `no_session`
+   */
+  renew(id: SessionId): Session {
+    const lease = this.#lease(id)
+    this.#renew(lease)
+    return lease
+  }
+
+  /**
+   * Holds a session's lease for as long as a poll of it takes.
+   * @throws RoomfileError `no_session`, and what the poll throws
+   */
+  async attend<T>(id: SessionId, poll: () => Promise<T>): Promise<T> {
+    const lease = this.#lease(id)
+    lease.parked += 1
+    try {
+      return await poll()
+    } finally {
+      lease.parked -= 1
+      this.#renew(lease)
+    }
+  }
+
+  /**
+   * Says that somebody is typing; true for some seconds.
+   * @throws RoomfileError `no_session`
+   */
+  type(id: SessionId): void {
+    const lease = this.#lease(id)
+    this.#renew(lease)
+    const wasTyping = lease.typingUntil > performance.now()
+    lease.typingUntil = performance.now() + TYPING_MS
+    if (wasTyping) return
+    this.#changed()
+    this.#endTyping(lease)
+  }
+
+  /** Ends "is typing" at once: what was typed is said. */
+  said(id: SessionId): void {
+    const lease = this.#lease(id)
+    if (lease.typingUntil <= performance.now()) return
+    lease.typingUntil = 0
+    this.#changed()
+  }
+
+  /** Whether a nick belongs to a session, however it is spelled. */
+  isTaken(nick: string): boolean {
+    return this.#byNick.has(keyOf(nick))
+  }
+
+  #lease(id: SessionId): Lease {
+    const lease = this.#leases.get(id)
+    if (!lease) throw new RoomfileError('no_session')
+    return lease
+  }
+
+  #renew(lease: Lease): void {
+    lease.until = performance.now() + this.#options.leaseMs
+  }
+
+  /** One deadline a session, set again as long as the lease was renewed meanwhile. */
+  #watch(lease: Lease): void {
+    this.#options.deadlines.after(Math.max(0, lease.until - performance.now()), () => {
+      if (!this.#leases.has(lease.id)) return
+      if (lease.parked > 0) this.#renew(lease)
+      if (lease.until > performance.now()) return this.#watch(lease)
+      this.leave(lease.id)
+      this.#options.expired(lease)
+    })
+  }
+
+  #endTyping(lease: Lease): void {
+    this.#options.deadlines.after(Math.max(0, lease.typingUntil - performance.now()), () => {
+      if (lease.typingUntil === 0 || !this.#leases.has(lease.id)) return
+      if (lease.typingUntil > performance.now()) return this.#endTyping(lease)
+      lease.typingUntil = 0
+      this.#changed()
+    })
+  }
+
+  #changed(): void {
+    this.#version += 1
+    this.waiters.wake()
+  }
+}
+
+/**
+ * A nick that may be used.
+ * @throws RoomfileError `bad_nick`
+ */
+export function checkedNick(nick: unknown): string {
+  if (typeof nick !== 'string' || !NICK.test(nick)) throw new RoomfileError('bad_nick')
+  return nick
+}
+
+/** Two nicks with one key are the same to the eye, or to whoever reads them aloud: composed alike, and folded (ß is ss, ς is σ). */
+function keyOf(nick: string): string {
+  return nick.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
+}
