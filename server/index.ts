@@ -22,6 +22,10 @@ export type { Message, MessageId, MessageType, Timestamp } from './message.ts'
 /** Long polls come one after the other on one connection: it must outlive the pause between two (Node's own default is 5 s). */
 const KEEP_ALIVE_MS = 75_000
 
+/** node_chat says its messages in the request line, where a byte becomes `%3C`. */
+const LONGEST_ESCAPE = 3
+const OTHER_HEADERS = 16 * 1024
+
 /** How long a client may take to fetch its last answer before its connection is cut. */
 const CLOSE_MS = 3000
 
@@ -58,7 +62,8 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
   })
   const answering = new Set<ServerResponse>()
   let closing = false
-  const server = createServer({ keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
+  const maxHeaderSize = config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS
+  const server = createServer({ keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize }, (req, res) => {
     answering.add(res)
     res.once('close', () => answering.delete(res))
     if (closing) res.shouldKeepAlive = false

@@ -1,0 +1,190 @@
+/** One contract for five protocols: what is said in one is heard in all, nothing is lost, and each keeps its own manners. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { readFile } from 'node:fs/promises'
+import test from 'ava'
+import { messagesIn, poll, post, send } from '../helpers/chat.ts'
+import { hearUntil, SPEAKERS, type Speaker } from '../helpers/dialects.ts'
+import { serve } from '../helpers/serve.ts'
+
+const OPTIONS = ['--rate-limit', 'off', '--backlog', '1000']
+
+async function comeIn(t: Parameters<typeof serve>[0], url: string): Promise<Speaker[]> {
+  const speakers = SPEAKERS.map((Kind) => new Kind(url))
+  t.teardown(() => speakers.forEach((speaker) => speaker.stop()))
+  for (const speaker of speakers) await speaker.start()
+  // Whoever came in early has not heard those who came later.
+  await post(url, 'lobby', { msg: 'all are here' })
+  await Promise.all(speakers.map((speaker) => hearUntil(speaker, (heard) => heard.includes('all are here'))))
+  return speakers
+}
+
+test('5 senders, 5 receivers, all parked: 25 of 25', async (t) => {
+  const { url } = await serve(t, OPTIONS)
+  const speakers = await comeIn(t, url)
+  for (const sender of speakers) {
+    const text = `from ${sender.name}`
+    const parked = speakers.map((receiver) => receiver.hear())
+    await poll(url, 'lobby', { timestamp: 0 })
+    await sender.say(text)
+    t.deepEqual(
+      await Promise.all(parked),
+      speakers.map(() => [text]),
+      sender.name,
+    )
+  }
+})
+
+test('5 bursts of 40 posts, senders mixed: everyone has all 200, once, in the order of the file', async (t) => {
+  const server = await serve(t, OPTIONS)
+  const speakers = await comeIn(t, server.url)
+  const ears = speakers.map((speaker) => hearUntil(speaker, (heard) => heard.length >= 200))
+  for (let burst = 0; burst < 5; burst++) {
+    await Promise.all(Array.from({ length: 40 }, (_, n) => speakers[n % 5]?.say(`${burst}:${n}`)))
+  }
+  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+    .filter(({ msg }) => /^\d:\d+$/.test(msg))
+    .map(({ msg }) => msg)
+  t.is(new Set(inFile).size, 200)
+  for (const [n, heard] of (await Promise.all(ears)).entries()) t.deepEqual(heard, inFile, speakers[n]?.name)
+})
+
+for (const Kind of SPEAKERS.slice(1)) {
+  for (const [manner, gap] of [
+    ['1 ms apart', 1],
+    ['all at once', 0],
+  ] as const) {
+    test(`of 120 posts ${manner}, one looping ${new Kind('').name} client loses 0`, async (t) => {
+      const { url } = await serve(t, OPTIONS)
+      await post(url, 'lobby', { msg: 'before' })
+      const [listener, talker] = [new Kind(url), new Kind(url)]
+      t.teardown(() => [listener, talker].forEach((speaker) => speaker.stop()))
+      await talker.start()
+      await listener.start()
+      const heard = hearUntil(listener, (all) => all.includes('the end'))
+      const posts: Promise<void>[] = []
+      for (let n = 0; n < 120; n++) {
+        posts.push(talker.say(`message ${n}`))
+        if (gap > 0) await delay(gap)
+      }
+      await Promise.all(posts)
+      await talker.say('the end')
+      const all = await heard
+      t.deepEqual(
+        all.filter((text) => text.startsWith('message')).toSorted(),
+        Array.from({ length: 120 }, (_, n) => `message ${n}`).toSorted(),
+      )
+    })
+  }
+}
+
+test('hostile text comes out of every dialect as the text that it is', async (t) => {
+  const { url } = await serve(t, OPTIONS)
+  const speakers = await comeIn(t, url)
+  const hostile = [
+    '<script>alert(1)</script>',
+    `"onmouseover="alert(1)" '};alert(1);//`,
+    '</textarea><svg onload=alert(1)>',
+    'a\u2028b \\u003cb\\u003e',
+    '<'.repeat(16_000),
+  ]
+  for (const text of hostile) {
+    for (const sender of speakers.filter(({ name }) => name !== 'php')) {
+      await sender.say(text)
+      for (const receiver of speakers) {
+        const [heard = ''] = await hearUntil(receiver, ({ length }) => length > 0)
+        t.is(heard.replace(/\s+/g, ' '), text.replace(/\s+/g, ' '), `${sender.name} to ${receiver.name}`)
+      }
+    }
+  }
+})
+
+test('node_chat: join, who, send, part, with its own answers', async (t) => {
+  const { url } = await serve(t)
+  const get = async (path: string): Promise<{ status: number; type: string | undefined; body: Record<string, unknown> }> => {
+    const { status, headers, text } = await send(`${url}${path}`)
+    return { status, type: headers['content-type'], body: JSON.parse(text) as Record<string, unknown> }
+  }
+  const joined = await get('/join?nick=ry')
+  t.is(joined.status, 200)
+  t.is(joined.type, 'text/json; charset=utf-8')
+  t.deepEqual(Object.keys(joined.body), ['id', 'nick', 'rss', 'starttime'])
+  t.like(await get('/join?nick=RY'), { status: 400, body: { error: 'Nick in use' } })
+  t.like(await get('/join?nick='), { status: 400, body: { error: 'Bad nick.' } })
+  t.like(await get('/join'), { status: 400, body: { error: 'Bad nick.' } })
+  t.like(await get(`/join?nick=${'x'.repeat(51)}`), { status: 400, body: { error: 'Bad nick.' } })
+  t.deepEqual((await get('/who')).body['nicks'], ['ry'])
+  t.like(await get('/send?id=nobody&text=a'), { status: 400, body: { error: 'No such session id' } })
+  t.like(await get(`/send?id=${String(joined.body['id'])}`), { status: 400, body: { error: 'No such session id' } })
+  t.deepEqual(Object.keys((await get(`/send?id=${String(joined.body['id'])}&text=hi`)).body), ['rss'])
+  t.like(await get('/recv'), { status: 400, body: { error: 'Must supply since parameter' } })
+  const { messages } = (await get('/recv?since=-0.5')).body as { messages: { nick: string; type: string; text: string }[] }
+  t.deepEqual(
+    messages.map(({ nick, type, text }) => [nick, type, text]),
+    [
+      ['ry', 'join', ''],
+      ['ry', 'msg', 'hi'],
+    ],
+  )
+  t.deepEqual(Object.keys(messages[0] ?? {}), ['nick', 'type', 'text', 'timestamp'])
+  t.is((await get(`/part?id=${String(joined.body['id'])}`)).status, 200)
+  t.is((await get('/part?id=nobody')).status, 200)
+  t.deepEqual((await get('/who')).body['nicks'], [])
+})
+
+test('node_chat: a place that no message has, behind an edit or in the future, waits and then hears', async (t) => {
+  const server = await serve(t)
+  await post(server.url, 'lobby', { msg: 'a' })
+  const { timestamp } = await post(server.url, 'lobby', { msg: 'b' })
+  const parked = [timestamp, timestamp + 1e9, 8e15].map((since) => send(`${server.url}/recv?since=${since}`))
+  await poll(server.url, 'lobby', { timestamp: 0 })
+  await post(server.url, 'lobby', { msg: 'c' })
+  for (const answer of await Promise.all(parked)) {
+    t.deepEqual(
+      (JSON.parse(answer.text) as { messages: { text: string }[] }).messages.map(({ text }) => text),
+      ['c'],
+    )
+  }
+})
+
+test('node_chat ends a poll after 30 s with no messages, mochiweb after 20 s with its timeout', async (t) => {
+  const { url } = await serve(t)
+  const { timestamp } = await post(url, 'lobby', { msg: 'a' })
+  const started = performance.now()
+  const [recv, chat] = await Promise.all([
+    send(`${url}/recv?since=${timestamp}`),
+    send(`${url}/chat`).then((answer) => ({ ...answer, took: performance.now() - started })),
+  ])
+  t.deepEqual((JSON.parse(recv.text) as { messages: unknown[] }).messages, [])
+  t.is(chat.text, '{"error":"timeout"}')
+  t.is(chat.headers['content-type'], 'text/javascript; charset=utf-8')
+  t.true(chat.took < performance.now() - started)
+})
+
+test('gevent: an unknown cursor gets everything, as text/html that is no HTML', async (t) => {
+  const { url } = await serve(t)
+  await post(url, 'lobby', { msg: 'a', nick: '<b>' })
+  const { id } = await post(url, 'lobby', { msg: 'b' })
+  const answer = await send(`${url}/update`, { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'cursor=nothing' })
+  t.is(answer.headers['content-type'], 'text/html; charset=utf-8')
+  t.notRegex(answer.text, /[<>\u2028\u2029]/)
+  t.like(JSON.parse(answer.text), { latest_cursor: id })
+  const posted = await send(`${url}/new`, { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'msg=c' })
+  t.deepEqual([posted.status, posted.text], [200, ''])
+})
+
+test('mochiweb: who has just come hears what comes, and not what was; what comes between two polls waits', async (t) => {
+  const { url } = await serve(t)
+  await post(url, 'lobby', { msg: 'old' })
+  const first = send(`${url}/chat`)
+  await poll(url, 'lobby', { timestamp: 0 })
+  await post(url, 'lobby', { msg: 'one' })
+  const answer = await first
+  t.regex(answer.text, /one/)
+  await post(url, 'lobby', { msg: 'two' })
+  await post(url, 'lobby', { msg: 'three' })
+  const Cookie = answer.headers['set-cookie']?.[0]?.split(';')[0] ?? ''
+  const second = await send(`${url}/chat`, { headers: { Cookie } })
+  t.regex(second.text, /two/)
+  const third = await send(`${url}/chat`, { headers: { Cookie: second.headers['set-cookie']?.[0]?.split(';')[0] ?? '' } })
+  t.regex(third.text, /three/)
+})
