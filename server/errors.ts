@@ -60,11 +60,15 @@ export function toRoomfileError(thrown: unknown): RoomfileError {
 
 const OUT_OF_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
+export function isOutOfSpace(thrown: unknown): boolean {
+  return OUT_OF_SPACE.has((thrown as NodeJS.ErrnoException).code ?? '')
+}
+
 /** An error of the file system as one of ours; `otherwise` says what failed. */
 export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError {
   if (thrown instanceof RoomfileError) return thrown
   const { code, message } = thrown as NodeJS.ErrnoException
-  return OUT_OF_SPACE.has(code ?? '')
+  return isOutOfSpace(thrown)
     ? new RoomfileError('disk_full', undefined, { cause: thrown })
     : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${code ?? message}`, { cause: thrown })
 }

@@ -39,7 +39,7 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   const store = new FileStore({ ...options, directory })
   await store.sweep()
-  await store.ready()
+  await store.ready
   return store
 }
 
@@ -50,6 +50,8 @@ class FileStore implements Store {
   /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
   readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
   #changed: (room: RoomName) => void = () => {}
+  /** Resolves when every change from then on is noticed. */
+  readonly ready: Promise<void>
 
   constructor(options: FileStoreOptions) {
     this.#options = options
@@ -58,14 +60,11 @@ class FileStore implements Store {
       ignoreInitial: true,
       ignored: (path) => path !== options.directory && roomOf(path) === undefined,
     })
+    this.ready = new Promise((done) => this.#watcher.once('ready', done).once('error', () => done()))
     // `raw` comes at once, `all` knows more ways to notice: either is only a hint.
     this.#watcher.on('raw', (_event, path) => this.#hint(path))
     this.#watcher.on('all', (_event, path) => this.#hint(path))
     this.#watcher.on('error', (error) => options.warn('watching the directory failed', { error }))
-  }
-
-  ready(): Promise<void> {
-    return new Promise((done) => this.#watcher.once('ready', done))
   }
 
   /** Removes temporary files that a killed process left. Under the room's lock, so none that another process is writing. */

@@ -79,7 +79,10 @@ export class OldInodes {
     await inode.handle.close()
   }
 
-  async close(): Promise<void> {
+  /** Looks at all of them a last time and lets them go: until then they take up room on the disk. Returns whether anything was carried over. */
+  async close(): Promise<boolean> {
+    const carried = await this.look()
     for (const inode of this.#inodes.slice()) await this.#letGo(inode)
+    return carried
   }
 }

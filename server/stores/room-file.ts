@@ -8,7 +8,7 @@ import { open, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
-import { fromSystem, RoomfileError } from '../errors.ts'
+import { fromSystem, isOutOfSpace, RoomfileError } from '../errors.ts'
 import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
 import type { Appended } from '../store.ts'
 import { keepAside, readExactly, replaceFile, signatureOf, stateOf, syncDirectory, type Signature } from './durable.ts'
@@ -102,7 +102,7 @@ export class RoomFile {
     clearTimeout(this.#lookTimer)
     clearTimeout(this.#carryTimer)
     await this.#inTurn(async () => {
-      await this.#old.close()
+      if (!this.#old.isEmpty) await this.#lock.hold(() => this.#old.close())
       await this.#lock.close()
     })
   }
@@ -206,12 +206,23 @@ export class RoomFile {
       warn('not all of a room could stay in its file: it was kept as it was found', { room: this.#name, copy })
     }
     const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), tail])
-    this.#signature = await replaceFile(path, bytes, backlog.timestamp)
+    this.#signature = await this.#replace(bytes, backlog.timestamp)
     this.#bytes = bytes
     this.#known = backlog
     if (!handle) return
     if (await this.#old.add(handle, signature, before)) lookAgain()
     this.#carrySoon()
+  }
+
+  /** Replaces the file. On a full disk what we hold ourselves goes first. */
+  async #replace(bytes: Buffer, mtime: Timestamp): Promise<Signature> {
+    try {
+      return await replaceFile(this.#options.path, bytes, mtime)
+    } catch (error) {
+      if (!isOutOfSpace(error) || this.#old.isEmpty) throw error
+      if (await this.#old.close()) this.#options.lookAgain()
+      return replaceFile(this.#options.path, bytes, mtime)
+    }
   }
 
   /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (rule 5). */
