@@ -87,20 +87,29 @@ export function commit(
     return message
   })
   if (added.length === 0) return { backlog, posted }
-  return { backlog: trim({ ...backlog, timestamp, messages: [...backlog.messages, ...added] }, limits), posted }
+  const bytes = bytesOf(backlog.messages) + bytesOf(added)
+  return { backlog: trim({ ...backlog, timestamp, messages: [...backlog.messages, ...added] }, limits, bytes), posted }
 }
 
 /** Keeps the newest messages that the limits allow. The newest of all is kept whatever its size. */
-function trim(backlog: Backlog, limits: Limits): Backlog {
+function trim(backlog: Backlog, limits: Limits, bytes = bytesOf(backlog.messages)): Backlog {
   const { messages } = backlog
-  let first = Math.max(0, messages.length - limits.backlog)
-  let bytes = 0
-  for (let i = messages.length - 1; i >= first; i--) {
-    bytes += bytesIn(lineOf(messages[i] as Message)) + 1
-    if (bytes > limits.maxFile && i < messages.length - 1) first = i + 1
+  let first = 0
+  let left = bytes
+  while (messages.length - first > limits.backlog || (left > limits.maxFile && messages.length - first > 1)) {
+    left -= bytesOf(messages.slice(first, first + 1))
+    first += 1
   }
-  const last = messages[first - 1]
-  return last ? { ...backlog, messages: messages.slice(first), dropped: last.timestamp } : backlog
+  const kept = first > 0 ? messages.slice(first) : messages
+  counted.set(kept, left)
+  return { ...backlog, messages: kept, dropped: messages[first - 1]?.timestamp ?? backlog.dropped }
+}
+
+const counted = new WeakMap<readonly Message[], number>()
+
+/** The bytes that messages take in the file. Of those that a commit starts from they are known. */
+function bytesOf(messages: readonly Message[]): number {
+  return counted.get(messages) ?? messages.reduce((bytes, message) => bytes + bytesIn(lineOf(message)) + 1, 0)
 }
 
 /** A room's file as somebody left it. */

@@ -253,10 +253,11 @@ export class RoomFile {
   }
 
   #lookAgainSoon(): void {
+    // A timer may fire a moment early, and the file would have to be quiet for as long again.
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined
       this.#options.lookAgain()
-    }, QUIET_MS)
+    }, QUIET_MS + 5)
   }
 
   #carrySoon(): void {
