@@ -81,6 +81,10 @@ function reasonOf(error: NodeJS.ErrnoException, config: Config): string {
 }
 
 async function main(): Promise<void> {
+  // `roomfile --help | head` is no error: whoever reads us has read enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   let config: Config | undefined
   try {
     config = readConfig(process.argv.slice(2), process.env)

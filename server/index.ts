@@ -28,6 +28,7 @@ const OTHER_HEADERS = 16 * 1024
 
 /** How long a client may take to fetch its last answer before its connection is cut. */
 const CLOSE_MS = 3000
+const SWEEP_MS = 50
 
 export interface Roomfile {
   /** Where it listens: `http://localhost:8080`. */
@@ -87,8 +88,11 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
       closing = true
       for (const res of answering) res.shouldKeepAlive = false // each of them says Connection: close
       rooms.endWaits()
+      // An answer whose head is out already could not say so: its connection is closed once it is idle.
+      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
       const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
       await closed
+      clearInterval(sweep)
       clearTimeout(cut)
       await rooms.endSessions()
       await store.close()
