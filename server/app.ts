@@ -10,12 +10,14 @@ import { native } from './dialects/native.ts'
 import { nodeChat } from './dialects/node-chat.ts'
 import { php } from './dialects/php.ts'
 import { RoomfileError } from './errors.ts'
+import type { Guard } from './guard.ts'
 import { sendError, sendJson, sendNothing, type Handler, type Request, type Response } from './http.ts'
 import type { Store } from './store.ts'
 import type { Warn } from './warn.ts'
 
 export interface AppOptions extends DialectOptions {
   readonly store: Store
+  readonly guard: Guard
   /** Serves the page; calls on when it has nothing at that address. */
   readonly page: (req: Request, res: Response, next: () => void) => void
   readonly warn: Warn
@@ -32,6 +34,7 @@ export function app(options: AppOptions): RequestListener {
 
   const sitemap: Record<string, Partial<Record<Method, Handler>>> = {
     '/healthz': { GET: (_req, res) => sendJson(res, 200, '{"status":"ok"}') },
+    '/sign-in': { POST: options.guard.signIn },
     '/rooms': { GET: rooms },
     '/rooms/:room': { GET: poll, POST: post },
     '/rooms/:room/file': { GET: file },
@@ -54,6 +57,7 @@ export function app(options: AppOptions): RequestListener {
     onNoMatch: (_req, res) => sendError(res, new RoomfileError('not_found')),
     onError: (error, req, res) => answerError(error, req, res, options.warn),
   })
+  site.use(options.guard.admit)
   for (const [path, methods] of Object.entries(sitemap)) {
     for (const [method, handler] of Object.entries(methods)) site.add(method as Method, path, handler)
     site.all(path, refuse([...Object.keys(methods), 'OPTIONS']))

@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
-import { readConfig, UsageError, type Config } from './config.ts'
+import { isLoopback, readConfig, UsageError, type Config } from './config.ts'
 import { roomfile, type Roomfile } from './index.ts'
 
 const CANNOT_RUN = 1
@@ -26,17 +26,14 @@ function banner(server: Roomfile, config: Config): string {
     ['try', `curl -d 'hello' ${local}/rooms/lobby`],
   ]
   const lines = rows.map(([name = '', value]) => `  ${name.padEnd(9)}${value}`)
-  const warning = isOpen || !isLoopback(config.host) ? ['', '  Anybody who can reach this address can read and write.'] : []
+  const isPublic = !isLoopback(config.host) && config.token === undefined
+  const warning = isPublic ? ['', '  Anybody who can reach this address can read and write: --token asks for a secret.'] : []
   return ['', '  roomfile: a chat room that is a file', '', ...lines, ...warning, '', ''].join('\n')
 }
 
 function networkAddresses(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return all.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address)
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 /** Stops on the first signal as it should be done, on the second at once. */

@@ -24,6 +24,10 @@ export interface Config {
   readonly rateLimit: number
   /** Proxies whose word about the client's address is believed. */
   readonly trustProxy: readonly string[]
+  /** A shared secret that every request needs; undefined asks for none. */
+  readonly token: string | undefined
+  /** Other origins whose pages may read and post. */
+  readonly cors: readonly string[]
   /** Seconds that a session lasts without a poll or a post. */
   readonly lease: number
   readonly store: 'file' | 'memory'
@@ -46,6 +50,8 @@ export const DEFAULTS: Config = {
   maxFile: 8 * MIB,
   rateLimit: 100,
   trustProxy: [],
+  token: undefined,
+  cors: [],
   lease: 60,
   store: 'file',
   client: undefined,
@@ -62,6 +68,8 @@ const TABLE: readonly Row[] = [
   ['--backlog <number>', 'messages that a room keeps', whole(1, 1_000_000)],
   ['--max-message <size>', 'the longest message', size, '16k'],
   ['--max-file <size>', 'the largest room file', size, '8m'],
+  ['--token <secret>', 'a shared secret that every request needs', secret],
+  ['--cors <origins>', 'other sites whose pages may read and post: https://example.org,…', origins, 'none'],
   ['--rate-limit <number>', 'posts a second from one address, or off', rate],
   ['--trust-proxy <networks>', 'proxies whose X-Forwarded-For counts: loopback, 10.0.0.0/8, …', networks, 'off'],
   ['--lease <seconds>', 'how long somebody who fell silent is still here', whole(1, 3600)],
@@ -179,4 +187,24 @@ function networks(text: string): readonly string[] {
     throw new InvalidArgumentError(`${(error as Error).message}.`)
   }
   return list
+}
+
+function secret(text: string): string {
+  if (text.trim() !== text || text.length < 8)
+    throw new InvalidArgumentError('It is a text of 8 characters or more, without blanks at its ends.')
+  return text
+}
+
+function origins(text: string): readonly string[] {
+  if (text === 'none') return []
+  const list = text.split(',').map((origin) => origin.trim())
+  const bad = list.find((origin) => URL.parse(origin)?.origin !== origin)
+  if (bad !== undefined)
+    throw new InvalidArgumentError(`${JSON.stringify(bad)} is no origin: those are like https://example.org or http://10.0.0.5:3000.`)
+  return list
+}
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || address.startsWith('127.')
 }

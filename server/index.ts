@@ -7,7 +7,8 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino, type Logger } from 'pino'
 import { app } from './app.ts'
-import { DEFAULTS, type Config } from './config.ts'
+import { DEFAULTS, isLoopback, type Config } from './config.ts'
+import { guard } from './guard.ts'
 import { pageHandler } from './page.ts'
 import { rateLimit } from './rate-limit.ts'
 import { Rooms } from './rooms.ts'
@@ -54,6 +55,7 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
   const store = await openStore(config, warn)
   const rooms = new Rooms({ store, leaseMs: config.lease * 1000, warn })
   const site = app({
+    guard: guard({ token: config.token, cors: config.cors, isLocal: isLoopback(config.host) && config.trustProxy.length === 0 }),
     rooms,
     store,
     limits: config,

@@ -40,6 +40,8 @@ export function pageHandler(own: string | undefined): RequestHandler {
       res.setHeader('X-Content-Type-Options', 'nosniff')
       res.setHeader('Content-Security-Policy', POLICY)
       res.setHeader('Referrer-Policy', 'no-referrer')
+      res.setHeader('Cross-Origin-Opener-Policy', 'same-origin')
+      res.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
     },
   })
 }

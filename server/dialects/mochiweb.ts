@@ -3,6 +3,7 @@
  * Its client keeps no place of its own: a cookie keeps it, so that nothing falls between two polls.
  * [mochiweb] marks what the tutorial prescribes. Only translates.
  */
+import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
 import { goneSignal, readBody, send, type Handler, type Request } from '../http.ts'
@@ -59,7 +60,8 @@ export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb
       }
       const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: WAIT_MS, signal: goneSignal(res) }))
       const { timestamp, n } = message ? stampOf(message) : (place ?? placeOf(req, room))
-      const cookie = `${COOKIE}=${timestamp}-${n}; Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax`
+      const value = `${timestamp}-${n}`
+      const cookie = stringifySetCookie({ name: COOKIE, value, maxAge: COOKIE_SECONDS, httpOnly: true, sameSite: 'lax' })
       send(res, 200, SCRIPT, inert(message ? { ok: messageHtml(message) } : { error: 'timeout' }), { 'Set-Cookie': cookie })
     },
   }
@@ -67,7 +69,7 @@ export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb
 
 /** Where a client stands: by its cookie, or at the end of the room when it has just come. */
 function placeOf(req: Request, room: Room): Stamp {
-  const [, timestamp, n] = new RegExp(`(?:^|;\\s*)${COOKIE}=(\\d{1,16})-(\\d{1,9})(?:;|$)`).exec(req.headers.cookie ?? '') ?? []
+  const [, timestamp, n] = /^(\d{1,16})-(\d{1,9})$/.exec(parseCookie(req.headers.cookie ?? '')[COOKIE] ?? '') ?? []
   const end = { timestamp: room.timestamp, n: LAST }
   const place = { timestamp: Number(timestamp), n: Number(n) }
   return timestamp === undefined || isAfter(place, end) ? end : place

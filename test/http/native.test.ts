@@ -267,7 +267,7 @@ test('a client that goes away frees its place at once', async (t) => {
     await Promise.all(
       sockets.map(async (socket) => {
         await once(socket, 'connect')
-        socket.write(`GET /rooms/lobby?timestamp=${timestamp} HTTP/1.1\r\nHost: a\r\n\r\n`)
+        socket.write(`GET /rooms/lobby?timestamp=${timestamp} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
       }),
     )
     // 500 a round, of 1,000 that an address may park: three rounds fit only if those who went are forgotten.

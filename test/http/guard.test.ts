@@ -1,0 +1,131 @@
+/** Who is let in: with a token, from another site's page, under another name. */
+import test from 'ava'
+import { poll, post, send, type Answer, type Send } from '../helpers/chat.ts'
+import { serve } from '../helpers/serve.ts'
+
+const TOKEN = 'open sesame 芝麻'
+const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { error: { code: string } }).error.code
+const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${Buffer.from(token).toString('latin1')}` })
+
+const form = (token: string): Send => ({
+  body: new URLSearchParams({ token }).toString(),
+  headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+})
+
+const ADDRESSES: readonly [path: string, options?: Send][] = [
+  ['/rooms'],
+  ['/rooms/lobby?wait=0'],
+  ['/rooms/lobby', { body: 'a' }],
+  ['/rooms/lobby/file'],
+  ['/rooms/lobby/who'],
+  ['/rooms/lobby/sessions', { body: 'nick=a', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } }],
+  ['/comet.php', { body: 'msg=a' }],
+  ['/join?nick=a'],
+  ['/who'],
+  ['/recv?since=1'],
+  ['/new', { body: 'msg=a' }],
+  ['/update', { body: 'cursor=' }],
+  ['/chat', { body: 'message=a' }],
+  ['/'],
+  ['/favicon.svg'],
+  ['/nowhere'],
+]
+
+test('with a token, every address but /healthz asks for it, and nothing is written without it', async (t) => {
+  const { url } = await serve(t, ['--token', 'open-sesame'])
+  for (const [path, options] of ADDRESSES) {
+    for (const headers of [{}, bearer('open-sesam'), bearer('open-sesame-'), { Cookie: 'roomfile-token=open-sesame' }]) {
+      const answer = await send(`${url}${path}`, { ...options, headers: { ...options?.headers, ...headers } })
+      t.is(answer.status, 401, path)
+      t.is(codeOf(answer), 'no_token', path)
+    }
+  }
+  t.is((await send(`${url}/healthz`)).status, 200)
+  t.deepEqual((await poll(url, 'lobby', {}, { headers: bearer('open-sesame') })).messages, [])
+})
+
+test('the token is taken as a bearer, and as a Basic password of any user', async (t) => {
+  const { url } = await serve(t, ['--token', TOKEN])
+  const basic = { Authorization: `Basic ${Buffer.from(`anyone:${TOKEN}`).toString('base64')}` }
+  t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers: basic })).status, 201)
+  const plain = await serve(t, ['--token', 'open-sesame'])
+  t.is((await send(`${plain.url}/rooms/lobby`, { body: 'a', headers: bearer('open-sesame') })).status, 201)
+})
+
+test('the sign-in page takes the token and gives a cookie that scripts cannot read and other sites do not send', async (t) => {
+  const { url } = await serve(t, ['--token', TOKEN])
+  const page = await send(`${url}/`, { headers: { Accept: 'text/html' } })
+  t.is(page.status, 401)
+  t.regex(page.text, /<form method="post" action="sign-in">/)
+  const wrong = await send(`${url}/sign-in`, form('open says me'))
+  t.is(wrong.status, 403)
+  t.is(wrong.headers['set-cookie'], undefined)
+  const right = await send(`${url}/sign-in`, form(TOKEN))
+  t.is(right.status, 303)
+  const [setCookie = ''] = right.headers['set-cookie'] ?? []
+  t.regex(setCookie, /HttpOnly/)
+  t.regex(setCookie, /SameSite=Lax/)
+  t.notRegex(decodeURIComponent(setCookie), /sesame/)
+  const Cookie = setCookie.split(';')[0] ?? ''
+  t.is((await send(`${url}/`, { headers: { Accept: 'text/html', Cookie } })).status, 200)
+  t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers: { Cookie } })).status, 201)
+})
+
+const foreign: readonly Record<string, string>[] = [
+  { Origin: 'https://evil.example' },
+  { Origin: 'null' },
+  { 'Sec-Fetch-Site': 'cross-site' },
+  { 'Sec-Fetch-Site': 'same-site', Origin: 'http://127.0.0.1:1' },
+]
+
+test('a page of another site can post nothing, in no protocol', async (t) => {
+  const { url } = await serve(t)
+  const writes = ADDRESSES.filter(([path, options]) => options?.body !== undefined && path !== '/update').concat([
+    ['/join?nick=a'],
+    ['/send?id=a&text=b'],
+  ])
+  for (const [path, options] of writes) {
+    for (const headers of foreign) {
+      const answer = await send(`${url}${path}`, { ...options, headers: { ...options?.headers, ...headers } })
+      t.is(answer.status, 403, path)
+      t.is(codeOf(answer), 'foreign_origin', path)
+    }
+  }
+  t.deepEqual((await poll(url, 'lobby')).messages, [])
+  for (const headers of [
+    { Origin: url },
+    { 'Sec-Fetch-Site': 'same-origin', Origin: 'https://proxy.example' },
+    { 'Sec-Fetch-Site': 'none' },
+  ])
+    t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers })).status, 201, JSON.stringify(headers))
+})
+
+test('a page of another site cannot read, unless --cors names it: then it can read and post', async (t) => {
+  const { url } = await serve(t, ['--cors', 'https://friend.example'])
+  const read = await send(`${url}/rooms/lobby?wait=0`, { headers: { Origin: 'https://evil.example' } })
+  t.is(read.headers['access-control-allow-origin'], undefined)
+  t.is(read.headers['cross-origin-resource-policy'], 'same-origin')
+  const Origin = 'https://friend.example'
+  const preflight = await send(`${url}/rooms/lobby`, { method: 'OPTIONS', headers: { Origin, 'Access-Control-Request-Method': 'POST' } })
+  t.is(preflight.status, 204)
+  t.is(preflight.headers['access-control-allow-origin'], Origin)
+  const posted = await send(`${url}/rooms/lobby`, { body: 'hello', headers: { Origin, 'Sec-Fetch-Site': 'cross-site' } })
+  t.is(posted.status, 201)
+  t.is(posted.headers['access-control-allow-origin'], Origin)
+  t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers: { Origin: 'https://evil.example' } })).status, 403)
+})
+
+test('on localhost, a name that somebody made to point here is refused', async (t) => {
+  const { url } = await serve(t)
+  const { port } = new URL(url)
+  await post(url, 'lobby', { msg: 'a' })
+  for (const Host of ['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example', 'localhost.evil.example'])
+    t.is(codeOf(await send(`${url}/rooms/lobby`, { headers: { Host } })), 'foreign_host', Host)
+  for (const Host of [`localhost:${port}`, '127.0.0.1', '[::1]:80', 'chat.localhost'])
+    t.is((await send(`${url}/rooms/lobby`, { headers: { Host } })).status, 200, Host)
+})
+
+test('open to the network, or behind a proxy, any name is ours', async (t) => {
+  const behind = await serve(t, ['--trust-proxy', 'loopback'])
+  t.is((await send(`${behind.url}/rooms/lobby`, { headers: { Host: 'chat.example.org' } })).status, 200)
+})
