@@ -12,7 +12,10 @@ interface Program {
   readonly what: string
 }
 
-const PROGRAMS: readonly Program[] = [{ path: '/usr/bin/chromium', debian: 'chromium', what: 'the browser that the page is tested in' }]
+const PROGRAMS: readonly Program[] = [
+  { path: '/usr/bin/chromium', debian: 'chromium', what: 'the browser that the page is tested in' },
+  { path: '/usr/bin/strace', debian: 'strace', what: 'to see the order of the system calls of a post' },
+]
 
 const missing = PROGRAMS.filter(({ path }) => !existsSync(path))
 if (missing.length > 0) {

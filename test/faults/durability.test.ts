@@ -1,0 +1,43 @@
+/** A power cut, by the order of system calls: an answer comes after the file, its name and its directory are on the disk. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { poll, post, send } from '../helpers/chat.ts'
+import { freshDirectory, serve } from '../helpers/serve.ts'
+
+const CALLS = 'openat,write,writev,fsync,rename,fcntl,close'
+
+test('a post and the poll that it wakes are answered after write, fsync, rename and fsync of the directory', async (t) => {
+  const server = await serve(t)
+  const { timestamp } = await post(server.url, 'lobby', { msg: 'before' })
+  const trace = join(await freshDirectory(t), 'trace')
+  const strace = spawn('strace', ['-f', '-s', '200', '-e', `trace=${CALLS}`, '-o', trace, '-p', String(server.process.pid)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  await once(strace.stderr, 'data') // it says that it is attached
+  const parked = send(`${server.url}/rooms/lobby?timestamp=${timestamp}&wait=20`)
+  await poll(server.url, 'lobby', { timestamp: 0 })
+  await post(server.url, 'lobby', { msg: 'the post' })
+  t.regex((await parked).text, /the post/)
+  const detached = once(strace, 'exit')
+  strace.kill('SIGINT')
+  await detached
+
+  const lines = (await readFile(trace, 'utf8')).split('\n')
+  const at = (pattern: RegExp, from = 0): number => {
+    const found = lines.findIndex((line, n) => n >= from && pattern.test(line))
+    t.true(found >= 0, `no ${pattern} after line ${from}`)
+    return found
+  }
+  const temporary = at(/openat\(.*lobby\.jsonl\.\d+", O_WRONLY\|O_CREAT/)
+  const written = at(/write\(\d+, "\{\\"id\\":/, temporary)
+  const synced = at(/fsync\(/, written)
+  const renamed = at(/rename\(".*lobby\.jsonl\.\d+", ".*lobby\.jsonl"\)/, synced)
+  const directory = at(new RegExp(`openat\\(.*"${server.directory}", O_RDONLY`), renamed)
+  const directorySynced = at(/fsync\(/, directory)
+  const firstAnswer = at(/writev?\(.*(?:201 Created|the post)/, renamed)
+  t.true(firstAnswer > directorySynced)
+  t.false(lines.slice(written + 1, directorySynced).some((line) => /writev?\(.*(?:201 Created|HTTP\/1\.1 200 OK.*the post)/.test(line)))
+})
