@@ -1,14 +1,14 @@
 /**
  * The protocol of the mochiweb tutorial, on the lobby: GET /chat waits for one message, POST /chat wakes everybody.
- * Its client keeps no place of its own: a cookie keeps it, so that nothing falls between two polls.
+ * Its client keeps no place of its own: we keep it for a short while, so that nothing falls between two polls.
  * [mochiweb] marks what the tutorial prescribes. Only translates.
  */
+import { randomUUID } from 'node:crypto'
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, readBody, send, type Handler, type Request } from '../http.ts'
+import { goneSignal, queryValue, readBody, send, type Handler, type Request } from '../http.ts'
 import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
-import type { Room } from '../room.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { messageHtml } from './html.ts'
@@ -23,6 +23,9 @@ const COOKIE = 'roomfile-chat'
 /** Seconds for which a place is kept: longer than a poll, shorter than a visit that is over. */
 const COOKIE_SECONDS = 60
 
+/** How many places are kept for the tabs of all clients. */
+const MOST_PLACES = 10_000
+
 /** Behind every message of its timestamp. */
 const LAST = 999_999_999
 
@@ -36,6 +39,7 @@ export interface Mochiweb {
 }
 
 export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb {
+  const places = new Places()
   return {
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
@@ -53,26 +57,54 @@ export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb
     /** [mochiweb] `{"ok": message}`, or `{"error":"timeout"}` */
     async poll(req, res) {
       const room = rooms.get(LOBBY)
-      let place: Stamp | undefined
+      const { id, place } = clientOf(req)
+      const count = Number(queryValue(req, '_') ?? NaN)
+      let from: Stamp | undefined
       const tell = (): Message | undefined => {
-        const from = (place ??= placeOf(req, room))
-        return room.messages.find((message) => isAfter(stampOf(message), from))
+        const start = (from ??= earlier(places.take(id, count) ?? place, { timestamp: room.timestamp, n: LAST }))
+        return room.messages.find((message) => isAfter(stampOf(message), start))
       }
       const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: WAIT_MS, signal: goneSignal(res) }))
-      const { timestamp, n } = message ? stampOf(message) : (place ?? placeOf(req, room))
-      const value = `${timestamp}-${n}`
+      const told = message ? stampOf(message) : (from ?? { timestamp: room.timestamp, n: LAST })
+      if (!res.destroyed) places.keep(id, count + 1, told)
+      const value = `${id}.${told.timestamp}-${told.n}`
       const cookie = stringifySetCookie({ name: COOKIE, value, maxAge: COOKIE_SECONDS, httpOnly: true, sameSite: 'lax' })
       send(res, 200, SCRIPT, inert(message ? { ok: messageHtml(message) } : { error: 'timeout' }), { 'Set-Cookie': cookie })
     },
   }
 }
 
-/** Where a client stands: by its cookie, or at the end of the room when it has just come. */
-function placeOf(req: Request, room: Room): Stamp {
-  const [, timestamp, n] = /^(\d{1,16})-(\d{1,9})$/.exec(parseCookie(req.headers.cookie ?? '')[COOKIE] ?? '') ?? []
-  const end = { timestamp: room.timestamp, n: LAST }
-  const place = { timestamp: Number(timestamp), n: Number(n) }
-  return timestamp === undefined || isAfter(place, end) ? end : place
+/**
+ * Where each tab of a client stands. Its tabs share the cookie; what tells them apart is the `_=` that jQuery puts behind the address
+ * against caches: from 1.9 on it counts up by one with each poll of a page.
+ */
+class Places {
+  #places = new Map<string, Stamp>()
+
+  keep(id: string, count: number, place: Stamp): void {
+    if (!Number.isSafeInteger(count)) return
+    this.#places.set(`${id} ${count}`, place)
+    const [oldest] = this.#places.keys()
+    if (this.#places.size > MOST_PLACES && oldest !== undefined) this.#places.delete(oldest)
+  }
+
+  take(id: string, count: number): Stamp | undefined {
+    const place = this.#places.get(`${id} ${count}`)
+    this.#places.delete(`${id} ${count}`)
+    return place
+  }
+}
+
+/** Who polls, and where the client was told last, by its cookie. */
+function clientOf(req: Request): { id: string; place: Stamp | undefined } {
+  const cookie = parseCookie(req.headers.cookie ?? '')[COOKIE] ?? ''
+  const [, id, timestamp, n] = /^([\da-f-]{36})\.(\d{1,16})-(\d{1,9})$/.exec(cookie) ?? []
+  return id === undefined ? { id: randomUUID(), place: undefined } : { id, place: { timestamp: Number(timestamp), n: Number(n) } }
+}
+
+/** A place, but not beyond the end: who has just come, or knows a place that the room does not have, hears what comes from now on. */
+function earlier(place: Stamp | undefined, end: Stamp): Stamp {
+  return place === undefined || isAfter(place, end) ? end : place
 }
 
 /** [mochiweb] the client sends `"message=" + text` as it is typed: an `&` in it ends no field. */

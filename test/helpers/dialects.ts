@@ -146,10 +146,11 @@ class Mochiweb extends Client implements Speaker {
   readonly name = 'mochiweb'
   #cookie = ''
 
-  /** It has no way to begin without waiting: what was said last tells it where the room is. */
+  /** It is told of nothing before its first poll is parked, and not that it is: so it speaks until it hears itself. */
   async start(): Promise<void> {
-    const first = this.hear()
-    await this.say('mochiweb is here')
+    const told = new AbortController()
+    const first = this.hear().finally(() => told.abort())
+    while (!told.signal.aborted) await this.say('mochiweb is here')
     await first
   }
 
