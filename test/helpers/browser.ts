@@ -12,11 +12,15 @@ const ARGS = [
   '--disable-sync',
 ]
 
-export interface Person {
+/** Any page, in a context of its own. */
+export interface Opened {
   readonly page: Page
   readonly context: BrowserContext
   /** What the browser complained about: errors of scripts, violations of the content security policy, failed loads. */
   readonly complaints: string[]
+}
+
+export interface Person extends Opened {
   /** Writes a message as a person does, and sends it with Enter. */
   say(text: string): Promise<void>
   /** Resolves when the page shows this text in a message. */
@@ -25,8 +29,8 @@ export interface Person {
   shown(): Promise<string[]>
 }
 
-/** Starts the browser before the tests of a file and stops it after them. */
-export function withBrowser(test: TestFn): (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<Person> {
+/** Starts the browser before the tests of a file and stops it after them; opens any page. */
+export function withPages(test: TestFn): (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<Opened> {
   let browser: Browser | undefined
   test.before(async () => {
     browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGS })
@@ -43,17 +47,25 @@ export function withBrowser(test: TestFn): (t: ExecutionContext, url: string, op
     })
     page.on('pageerror', (error) => complaints.push(error.message))
     await page.goto(url)
-    await page.locator('.state.connected').waitFor()
-    return personAt(page, context, complaints)
+    return { page, context, complaints }
   }
 }
 
-function personAt(page: Page, context: BrowserContext, complaints: string[]): Person {
+/** The same for our own page, with what a person does there. */
+export function withBrowser(test: TestFn): (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<Person> {
+  const open = withPages(test)
+  return async (t, url, options) => {
+    const opened = await open(t, url, options)
+    await opened.page.locator('.state.connected').waitFor()
+    return personAt(opened)
+  }
+}
+
+function personAt(opened: Opened): Person {
+  const { page } = opened
   const texts = page.locator('.message .text')
   return {
-    page,
-    context,
-    complaints,
+    ...opened,
     async say(text) {
       await page.locator('textarea').fill(text)
       await page.locator('textarea').press('Enter')
