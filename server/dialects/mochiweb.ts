@@ -1,9 +1,8 @@
 /**
  * The protocol of the mochiweb tutorial, on the lobby: GET /chat waits for one message, POST /chat wakes everybody.
- * Its client keeps no place of its own: we keep it for a short while, so that nothing falls between two polls.
+ * Its client keeps no place of its own: a cookie keeps it, so that nothing falls between two polls.
  * [mochiweb] marks what the tutorial prescribes. Only translates.
  */
-import { randomUUID } from 'node:crypto'
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
@@ -11,7 +10,7 @@ import { goneSignal, queryValue, readBody, send, type Handler, type Request } fr
 import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { messageHtml } from './html.ts'
+import { messageHtml, pauseAfterError } from './html.ts'
 
 /** [mochiweb] a poll ends after 20 s */
 const WAIT_MS = 20_000
@@ -23,8 +22,8 @@ const COOKIE = 'roomfile-chat'
 /** Seconds for which a place is kept: longer than a poll, shorter than a visit that is over. */
 const COOKIE_SECONDS = 60
 
-/** How many places are kept for the tabs of all clients. */
-const MOST_PLACES = 10_000
+/** How many tabs of a browser keep a place of their own. */
+const MOST_TABS = 20
 
 /** Behind every message of its timestamp. */
 const LAST = 999_999_999
@@ -39,7 +38,6 @@ export interface Mochiweb {
 }
 
 export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb {
-  const places = new Places()
   return {
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
@@ -54,52 +52,60 @@ export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb
       }
     },
 
-    /** [mochiweb] `{"ok": message}`, or `{"error":"timeout"}` */
+    /** [mochiweb] `{"ok": message}`, or `{"error":"timeout"}`, also for our errors: the client polls on after an answer only */
     async poll(req, res) {
-      const room = rooms.get(LOBBY)
-      const { id, place } = clientOf(req)
-      const count = Number(queryValue(req, '_') ?? NaN)
-      let from: Stamp | undefined
-      const tell = (): Message | undefined => {
-        const start = (from ??= earlier(places.take(id, count) ?? place, { timestamp: room.timestamp, n: LAST }))
-        return room.messages.find((message) => isAfter(stampOf(message), start))
+      const signal = goneSignal(res)
+      try {
+        const room = rooms.get(LOBBY)
+        let from: Stamp | undefined
+        const tell = (): Message | undefined => {
+          const start = (from ??= earlier(placeIn(req), { timestamp: room.timestamp, n: LAST }))
+          return room.messages.find((message) => isAfter(stampOf(message), start))
+        }
+        const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: WAIT_MS, signal }))
+        const told = message ? stampOf(message) : (from ?? { timestamp: room.timestamp, n: LAST })
+        res.setHeader('Set-Cookie', cookiesFor(req, told))
+        send(res, 200, SCRIPT, inert(message ? { ok: messageHtml(message) } : { error: 'timeout' }))
+      } catch (thrown) {
+        await pauseAfterError(signal)
+        send(res, 200, SCRIPT, inert({ error: 'timeout' }), toRoomfileError(thrown).headers)
       }
-      const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: WAIT_MS, signal: goneSignal(res) }))
-      const told = message ? stampOf(message) : (from ?? { timestamp: room.timestamp, n: LAST })
-      if (!res.destroyed) places.keep(id, count + 1, told)
-      const value = `${id}.${told.timestamp}-${told.n}`
-      const cookie = stringifySetCookie({ name: COOKIE, value, maxAge: COOKIE_SECONDS, httpOnly: true, sameSite: 'lax' })
-      send(res, 200, SCRIPT, inert(message ? { ok: messageHtml(message) } : { error: 'timeout' }), { 'Set-Cookie': cookie })
     },
   }
 }
 
 /**
- * Where each tab of a client stands. Its tabs share the cookie; what tells them apart is the `_=` that jQuery puts behind the address
- * against caches: from 1.9 on it counts up by one with each poll of a page.
+ * The cookie of a tab is named by the `_=` that jQuery puts behind the address against caches: from 1.9 on it counts up by one with each
+ * poll of a page. So the tabs of a browser do not take each other's place. A poll without it, or that counts otherwise, goes by the place
+ * that the browser was told last.
  */
-class Places {
-  #places = new Map<string, Stamp>()
-
-  keep(id: string, count: number, place: Stamp): void {
-    if (!Number.isSafeInteger(count)) return
-    this.#places.set(`${id} ${count}`, place)
-    const [oldest] = this.#places.keys()
-    if (this.#places.size > MOST_PLACES && oldest !== undefined) this.#places.delete(oldest)
-  }
-
-  take(id: string, count: number): Stamp | undefined {
-    const place = this.#places.get(`${id} ${count}`)
-    this.#places.delete(`${id} ${count}`)
-    return place
-  }
+function cookieName(count: number): string {
+  return Number.isSafeInteger(count) ? `${COOKIE}-${count}` : COOKIE
 }
 
-/** Who polls, and where the client was told last, by its cookie. */
-function clientOf(req: Request): { id: string; place: Stamp | undefined } {
-  const cookie = parseCookie(req.headers.cookie ?? '')[COOKIE] ?? ''
-  const [, id, timestamp, n] = /^([\da-f-]{36})\.(\d{1,16})-(\d{1,9})$/.exec(cookie) ?? []
-  return id === undefined ? { id: randomUUID(), place: undefined } : { id, place: { timestamp: Number(timestamp), n: Number(n) } }
+function countIn(req: Request): number {
+  return Number(queryValue(req, '_') ?? NaN)
+}
+
+/** Where a tab stands; undefined when it has just come. */
+function placeIn(req: Request): Stamp | undefined {
+  const cookies = parseCookie(req.headers.cookie ?? '')
+  const [, timestamp, n] = /^(\d{1,16})-(\d{1,9})$/.exec(cookies[cookieName(countIn(req))] ?? cookies[COOKIE] ?? '') ?? []
+  return timestamp === undefined ? undefined : { timestamp: Number(timestamp), n: Number(n) }
+}
+
+/** Keeps the place for the tab's next poll, and clears the cookies that no poll will ask for. */
+function cookiesFor(req: Request, { timestamp, n }: Stamp): string[] {
+  const value = `${timestamp}-${n}`
+  const next = cookieName(countIn(req) + 1)
+  const tabs = Object.keys(parseCookie(req.headers.cookie ?? '')).filter((name) => name.startsWith(`${COOKIE}-`))
+  const spent = tabs.filter((name, i) => name !== next && (name === cookieName(countIn(req)) || i < tabs.length - MOST_TABS))
+  const keep = [...new Set([next, COOKIE])].map((name) => cookie(name, value, COOKIE_SECONDS))
+  return [...keep, ...spent.map((name) => cookie(name, '', 0))]
+}
+
+function cookie(name: string, value: string, maxAge: number): string {
+  return stringifySetCookie({ name, value, maxAge, httpOnly: true, sameSite: 'lax' })
 }
 
 /** A place, but not beyond the end: who has just come, or knows a place that the room does not have, hears what comes from now on. */

@@ -68,10 +68,14 @@ export function nodeChat({ rooms, limits, rateLimit }: DialectOptions): NodeChat
         return fresh.length > 0 ? fresh : undefined
       }
       const poll = (): Promise<readonly Message[] | undefined> => rooms.until([room], tell, { ms: WAIT_MS, signal: goneSignal(res) })
-      // [node_chat] whoever has no session may read as well
-      const fresh = await rateLimit.parked(req, () => (room.presence.has(id) ? room.presence.attend(id, poll) : poll()))
-      const messages = (fresh ?? []).map(({ nick, type, msg, timestamp }) => ({ nick, type, text: msg, timestamp }))
-      answer(res, 200, { messages, rss: rss() })
+      try {
+        // [node_chat] whoever has no session may read as well
+        const fresh = await rateLimit.parked(req, () => (room.presence.has(id) ? room.presence.attend(id, poll) : poll()))
+        const messages = (fresh ?? []).map(({ nick, type, msg, timestamp }) => ({ nick, type, text: msg, timestamp }))
+        answer(res, 200, { messages, rss: rss() })
+      } catch (thrown) {
+        refuse(res, thrown, {})
+      }
     },
 
     who(_req, res) {

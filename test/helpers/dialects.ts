@@ -144,7 +144,9 @@ class Gevent extends Client implements Speaker {
 
 class Mochiweb extends Client implements Speaker {
   readonly name = 'mochiweb'
-  #cookie = ''
+  readonly #cookies = new Map<string, string>()
+  /** What jQuery puts behind the address against caches. */
+  #count = Date.now()
 
   /** It is told of nothing before its first poll is parked, and not that it is: so it speaks until it hears itself. */
   async start(): Promise<void> {
@@ -160,8 +162,13 @@ class Mochiweb extends Client implements Speaker {
   }
 
   async hear(): Promise<string[]> {
-    const { text, headers } = await this.ask(`/chat?_=${Date.now()}`, { headers: this.#cookie === '' ? {} : { Cookie: this.#cookie } })
-    this.#cookie = headers['set-cookie']?.[0]?.split(';')[0] ?? this.#cookie
+    const Cookie = [...this.#cookies].map((pair) => pair.join('=')).join('; ')
+    const { text, headers } = await this.ask(`/chat?_=${this.#count++}`, { headers: Cookie === '' ? {} : { Cookie } })
+    for (const cookie of headers['set-cookie'] ?? []) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
+      if (cookie.includes('Max-Age=0')) this.#cookies.delete(name)
+      else this.#cookies.set(name, value)
+    }
     const { ok = '' } = JSON.parse(text) as { ok?: string }
     return textsIn(ok)
   }
