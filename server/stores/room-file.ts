@@ -128,7 +128,7 @@ export class RoomFile {
       if (appended.backlog !== seen.backlog || seen.rewrite) {
         await this.#write(snapshot, seen, appended.backlog)
         kept = undefined // with the old inodes now
-      } else if (seen.backlog !== this.#known) {
+      } else if (snapshot.signature !== this.#signature) {
         await this.#adopt(snapshot, seen.backlog)
       }
       return appended
