@@ -60,16 +60,16 @@ export function app(options: AppOptions): RequestListener {
   site.use(options.guard.admit)
   for (const [path, methods] of Object.entries(sitemap)) {
     for (const [method, handler] of Object.entries(methods)) site.add(method as Method, path, handler)
-    site.all(path, refuse([...Object.keys(methods), 'OPTIONS']))
+    site.all(path, refuse(Object.keys(methods)))
   }
   site.get('*', (req, res, next) => options.page(req, res, () => void next()))
-  site.all('/', refuse(['GET', 'OPTIONS']))
+  site.all('/', refuse(['GET']))
   return (req, res) => void Reflect.apply(site.handler, site, [req, res])
 }
 
 /** Answers whatever method an address does not take, and OPTIONS. */
 function refuse(methods: readonly string[]): Handler {
-  const Allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
+  const Allow = [...methods, 'OPTIONS', ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
   return (req, res) => {
     if (req.method === 'OPTIONS') return sendNothing(res, { Allow })
     throw new RoomfileError('method_not_allowed', `this address takes ${Allow}, not ${req.method}`, { headers: { Allow } })
