@@ -39,6 +39,9 @@ export interface Limits {
 /** A room that nobody ever wrote to. It stands at 1, so that timestamp 0 always means "everything, at once" and a loop from here parks. */
 export const EMPTY: Backlog = { timestamp: 1, messages: [], edited: 0, dropped: 0 }
 
+/** How far the clock may have been set back before a first look, with what was written until then still believed: a day. */
+const CLOCK_STEP_MS = 86_400_000
+
 /** What a client at one timestamp is told. One object serves everyone who waits there. */
 export interface News {
   readonly timestamp: Timestamp
@@ -145,7 +148,8 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
   const committed = isCommit(found)
   const shared = known ? sharedWith(known, found, committed, limits) : undefined
   const kept = shared?.kept ?? []
-  const places = place(kept.at(-1), found.lines.slice(kept.length), Math.max(now, found.mtime, last), shared !== undefined)
+  const ceiling = Math.max(now, found.mtime, last) + (known ? 0 : CLOCK_STEP_MS)
+  const places = place(kept.at(-1), found.lines.slice(kept.length), ceiling, shared !== undefined)
   const fresh = found.lines.length - kept.length - places.length
   if (known && shared && fresh === 0 && places.length === 0 && found.mtime === last)
     return { backlog: known, rewrite: false, loses: false, edit: false }
@@ -154,7 +158,8 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
   const past = Math.max(last, newest)
   const goesOn = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed
   const edit = !goesOn
-  const timestamp = fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : goesOn ? newest : settled(found, past, now)
+  const byPeer = found.mtime === found.edited && found.mtime > past
+  const timestamp = fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : goesOn && !byPeer ? newest : settled(found, past, now)
   const added = found.lines.slice(kept.length).map((line, i) => placed(line.saying, places[i] ?? { timestamp, n: i - places.length }))
   const messages = [...kept, ...added]
   const edited = edit ? timestamp : Math.max(known?.edited ?? 0, found.edited)

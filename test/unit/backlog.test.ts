@@ -156,6 +156,21 @@ test('take in: an edit that another process took in before it went on is a reset
   t.like(newsFrom(backlog, known.timestamp), { reset: true, messages: after.messages })
 })
 
+test('take in: an edit that another process settled behind messages that are new here is not settled again', (t) => {
+  const [first, second] = [said('a'), said('a', 'b')]
+  const settled = takeIn(second, found(linesOf(second), 1), LIMITS, NOW + 5000).backlog
+  const taken = takeIn(first, found(linesOf(settled), settled.timestamp, { edited: settled.edited }), LIMITS, NOW + 5000)
+  t.deepEqual([taken.rewrite, taken.backlog.timestamp], [false, settled.timestamp])
+  t.true(newsFrom(taken.backlog, first.timestamp)?.reset)
+})
+
+test('take in: after a restart with the clock set back, what was written before is believed', (t) => {
+  const backlog = said('a', 'b')
+  const taken = takeIn(undefined, found([...linesOf(backlog), 'by hand'], NOW - 3_600_000), LIMITS, NOW - 3_600_000)
+  t.deepEqual(taken.backlog.messages.slice(0, 2), backlog.messages)
+  t.true(taken.backlog.timestamp > backlog.timestamp)
+})
+
 test('take in: only what a person wrote and cannot stay counts as lost', (t) => {
   const known = said('a', 'b', 'c', 'd')
   const cases: readonly [lines: string[], loses: boolean, more?: Partial<Found>][] = [

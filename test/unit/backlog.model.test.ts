@@ -1,0 +1,180 @@
+/**
+ * The rules against chance: any sequence of posts, hand edits, restarts and clock steps, in two processes on one file, with a client at each.
+ * The model is small: after every poll a client shows what the file says.
+ */
+import fc from 'fast-check'
+import test from 'ava'
+import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Limits } from '../../server/backlog.ts'
+import { lineOf, readLine, type Message } from '../../server/message.ts'
+
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 2000)
+const LIMITS: Limits = { backlog: 6, maxMessage: 1000, maxFile: 100_000 }
+const START = 1_795_219_764_123
+
+/** The file as it lies there, undefined when there is none, and what `.roomfile` holds. */
+class Disk {
+  file: { lines: string[]; mtime: number } | undefined
+  edited = 0
+  now = START
+
+  get signature(): string {
+    return JSON.stringify(this.file)
+  }
+
+  /** The timestamps that the room has had. */
+  readonly had = new Set<number>()
+
+  /** A person writes the file, as the kernel stamps it: hardly in the very millisecond of a commit, when nobody was there to see it. */
+  write(lines: string[]): void {
+    while (this.had.has(this.now)) this.now += 1
+    this.file = { lines, mtime: this.now }
+  }
+}
+
+/** What room-file.ts does, without its waiting. */
+class Process {
+  readonly disk: Disk
+  known: Backlog | undefined
+  #signature = ''
+
+  constructor(disk: Disk) {
+    this.disk = disk
+  }
+
+  look(): Backlog {
+    const { disk } = this
+    if (this.known && this.#signature === disk.signature) return this.known
+    if (!this.known && !disk.file) return this.#keep({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, disk.edited), edited: disk.edited })
+    const lines = (disk.file?.lines ?? []).map((line) => readLine(line, LIMITS.maxMessage))
+    const found = { lines, clean: true, legible: true, mtime: disk.file?.mtime ?? 0, edited: disk.edited }
+    const { backlog, rewrite, edit } = takeIn(this.known, found, LIMITS, disk.now)
+    if (edit) disk.edited = backlog.edited
+    if (rewrite && disk.file) disk.file = { lines: backlog.messages.map(lineOf), mtime: backlog.timestamp }
+    return this.#keep(backlog)
+  }
+
+  post(msg: string): void {
+    const { backlog } = commit(this.look(), [{ msg }], LIMITS, this.disk.now)
+    this.disk.file = { lines: backlog.messages.map(lineOf), mtime: backlog.timestamp }
+    this.#keep(backlog)
+  }
+
+  restart(): void {
+    this.known = undefined
+  }
+
+  #keep(backlog: Backlog): Backlog {
+    this.disk.had.add(backlog.timestamp)
+    this.known = backlog
+    this.#signature = this.disk.signature
+    return backlog
+  }
+}
+
+class Client {
+  timestamp = 0
+  shown: Message[] = []
+
+  /** Polls once. @returns what is wrong with what it shows then, if anything */
+  poll(process: Process): string | undefined {
+    const backlog = process.look()
+    const news = newsFrom(backlog, this.timestamp)
+    if (news) {
+      this.shown = news.reset || this.timestamp === 0 ? [...news.messages] : [...this.shown, ...news.messages]
+      this.timestamp = news.timestamp
+    }
+    const last = this.shown.slice(this.shown.length - backlog.messages.length)
+    const same = JSON.stringify(last) === JSON.stringify(backlog.messages)
+    return same ? undefined : `shows ${JSON.stringify(this.shown)} where the room has ${JSON.stringify(backlog.messages)}`
+  }
+}
+
+const text = fc.constantFrom(
+  'hello',
+  'a b',
+  '{"msg":"json"}',
+  '{"half":',
+  '{"id":"1-0","timestamp":1,"msg":"old stamp"}',
+  `{"id":"${9e12}-0","timestamp":${9e12},"msg":"future"}`,
+)
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('post' as const), by: fc.nat(1), text: fc.constantFrom('x', 'y', 'z') }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('poll' as const), by: fc.nat(1) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('echo' as const), text }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('splice' as const),
+      at: fc.nat(8),
+      remove: fc.nat(2),
+      insert: fc.array(text, { maxLength: 2 }),
+    }),
+  },
+  fc.record({ do: fc.constant('swap' as const), at: fc.nat(8) }),
+  fc.record({ do: fc.constant('touch' as const), mtime: fc.constantFrom(1, START - 5000, START + 50, START + 1e11) }),
+  fc.record({ do: fc.constant('rm' as const) }),
+  fc.record({ do: fc.constant('restart' as const), by: fc.nat(1) }),
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('clock' as const), by: fc.constantFrom(1, 7, 1000, 3_600_000, -1, -3_600_000) }) },
+)
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** Somebody at the file. */
+function byHand(disk: Disk, action: Step): boolean {
+  const lines = [...(disk.file?.lines ?? [])]
+  switch (action.do) {
+    case 'echo':
+      disk.write([...lines, action.text])
+      return true
+    case 'splice':
+      lines.splice(action.at, action.remove, ...action.insert)
+      disk.write(lines)
+      return true
+    case 'swap':
+      if (action.at + 1 >= lines.length) return false
+      disk.write(lines.with(action.at, lines[action.at + 1] ?? '').with(action.at + 1, lines[action.at] ?? ''))
+      return true
+    case 'touch':
+      if (disk.file) disk.file = { lines, mtime: action.mtime }
+      return true
+    case 'rm':
+      disk.file = undefined
+      return true
+    default:
+      return false
+  }
+}
+
+test(`after ${RUNS} sequences of posts, edits, restarts and clock steps every client shows what the file says`, (t) => {
+  const property = fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    const disk = new Disk()
+    const processes = [new Process(disk), new Process(disk)] as const
+    const clients = [new Client(), new Client()] as const
+    for (const action of steps) {
+      const before = processes.map(({ known }) => known?.timestamp ?? 0)
+      if (action.do === 'post') processes[action.by ? 1 : 0].post(action.text)
+      if (action.do === 'restart') processes[action.by ? 1 : 0].restart()
+      if (action.do === 'clock') disk.now = Math.max(START - 4_000_000, disk.now + action.by)
+      // A room that vanishes while nobody runs begins anew, and may come to an old timestamp: that is not for the model.
+      if (action.do === 'rm' && processes.every(({ known }) => !known)) continue
+      if (byHand(disk, action)) {
+        // Whoever runs is told of it: all settle on one file, and leave it alone then.
+        for (const process of processes) if (process.known) process.look()
+        const settled = disk.signature
+        for (const process of processes) if (process.known) process.look()
+        if (disk.signature !== settled) throw new Error('two processes write against each other')
+      }
+      for (const [n, { known }] of processes.entries()) if (known && known.timestamp < (before[n] ?? 0)) throw new Error('a timestamp fell')
+      if (action.do !== 'poll') continue
+      const n = action.by ? 1 : 0
+      const wrong = clients[n].poll(processes[n])
+      if (wrong !== undefined) throw new Error(wrong)
+      const { messages, timestamp } = processes[n].look()
+      if (new Set(messages.map(({ id }) => id)).size !== messages.length) throw new Error('two messages have one id')
+      if (disk.file && disk.file.mtime !== timestamp) throw new Error('the mtime is not the timestamp')
+      if (disk.file && JSON.stringify(disk.file.lines) !== JSON.stringify(messages.map(lineOf)))
+        throw new Error('the file says something else')
+    }
+  })
+  const { failed, counterexample, errorInstance } = fc.check(property, { numRuns: RUNS })
+  t.false(failed, `${String(errorInstance)} after ${JSON.stringify(counterexample)}`)
+})
