@@ -2,7 +2,7 @@
  * The rules against chance: any sequence of posts, hand edits, restarts and clock steps, in two processes on one file, with a client at each.
  * The model is small: after every poll a client shows what the file says.
  */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import test from 'ava'
 import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Limits } from '../../server/backlog.ts'
 import { lineOf, readLine, type Message } from '../../server/message.ts'
