@@ -82,6 +82,8 @@ async function main(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
+  // A file above the system's limit is an error of one post. write-file-atomic's clean-up would end the process by the signal, were it alone.
+  process.on('SIGXFSZ', () => undefined)
   let config: Config | undefined
   try {
     config = readConfig(process.argv.slice(2), process.env)

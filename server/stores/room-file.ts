@@ -74,14 +74,19 @@ export class RoomFile {
     this.#old = new OldInodes({ path: options.path, rescue: (bytes) => this.#rescue(bytes) })
   }
 
-  /** What the room holds. The file is read only if it changed. */
+  /**
+   * What the room holds. The file is read only if it changed. When it cannot be read, or what was written to it cannot be taken in, the
+   * room is as it was known last: reads go on (rule 8).
+   */
   read(): Promise<Backlog> {
     return this.#inTurn(async () => {
       if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
       const settled = await this.#lock.hold(() => this.#settle([], true))
       return settled?.backlog ?? this.#known ?? EMPTY
     }).catch((error: unknown) => {
-      throw fromSystem(error, 'not_readable')
+      if (!this.#known) throw fromSystem(error, 'not_readable')
+      this.#options.warn('could not take in what was written to a room', { room: this.#name, error })
+      return this.#known
     })
   }
 

@@ -27,9 +27,11 @@ export async function freshDirectory(t: ExecutionContext): Promise<string> {
   return directory
 }
 
-export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+/** @param under a command that runs the server, such as one that limits it */
+export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, under: readonly string[] = []): ChildProcess {
+  const [command = '', ...rest] = [...under, process.execPath, BIN, ...args]
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(ROOMFILE_.*|PORT|HOST)$/.test(name)))
-  return spawn(process.execPath, [BIN, ...args], { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(command, rest, { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 /**
@@ -37,9 +39,14 @@ export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Child
  * @param args options of the command line
  * @param directory a directory that another server uses as well, or used before; a fresh one if none is given
  */
-export async function serve(t: ExecutionContext, args: readonly string[] = [], directory?: string): Promise<Served> {
+export async function serve(
+  t: ExecutionContext,
+  args: readonly string[] = [],
+  directory?: string,
+  under?: readonly string[],
+): Promise<Served> {
   const dir = directory ?? (await freshDirectory(t))
-  const child = run(['--json-logs', '-p', '0', '-H', '127.0.0.1', ...args, dir])
+  const child = run(['--json-logs', '-p', '0', '-H', '127.0.0.1', ...args, dir], {}, under)
   const exited = once(child, 'exit') as Promise<[number | null]>
   t.teardown(async () => {
     child.kill('SIGKILL')
