@@ -39,7 +39,7 @@ function networkAddresses(): string[] {
 /** Stops on the first signal as it should be done, on the second at once. */
 function stopOnSignal(server: Roomfile, log: Logger): void {
   let stopping = false
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (stopping) process.exit(CANNOT_RUN)
       stopping = true
