@@ -100,7 +100,7 @@ function trim(backlog: Backlog, limits: Limits, bytes = bytesOf(backlog.messages
   let first = 0
   let left = bytes
   while (messages.length - first > limits.backlog || (left > limits.maxFile && messages.length - first > 1)) {
-    left -= bytesOf(messages.slice(first, first + 1))
+    left -= bytesWithNewline(messages[first] as Message)
     first += 1
   }
   const kept = first > 0 ? messages.slice(first) : messages
@@ -112,7 +112,11 @@ const counted = new WeakMap<readonly Message[], number>()
 
 /** The bytes that messages take in the file. Of those that a commit starts from they are known. */
 function bytesOf(messages: readonly Message[]): number {
-  return counted.get(messages) ?? messages.reduce((bytes, message) => bytes + bytesIn(lineOf(message)) + 1, 0)
+  return counted.get(messages) ?? messages.reduce((bytes, message) => bytes + bytesWithNewline(message), 0)
+}
+
+function bytesWithNewline(message: Message): number {
+  return bytesIn(lineOf(message)) + 1
 }
 
 /** A room's file as somebody left it. */

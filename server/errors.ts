@@ -75,3 +75,8 @@ export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError
     ? new RoomfileError('disk_full', undefined, { cause: thrown })
     : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${code ?? message}`, { cause: thrown })
 }
+
+/** A value as a client sent it, in a form that is safe to send back. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 80))
+}

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parse as parseContentType } from 'content-type'
 import type { Middleware } from 'polka'
 import { getRawBody } from 'raw-body'
-import { RoomfileError, toRoomfileError } from './errors.ts'
+import { quoted, RoomfileError, toRoomfileError } from './errors.ts'
 import type { Timestamp } from './message.ts'
 
 export type Request = Parameters<Middleware>[0]
@@ -75,11 +75,6 @@ export function parseTimestamp(text: string): Timestamp {
   const timestamp = /^\d{1,16}$/.test(text) ? Number(text) : NaN
   if (Number.isSafeInteger(timestamp)) return timestamp
   throw new RoomfileError('bad_timestamp', `a timestamp is a whole number of milliseconds, not ${quoted(text)}`)
-}
-
-/** A value as a client sent it, in a form that is safe to send back. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 80))
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'

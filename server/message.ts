@@ -78,10 +78,15 @@ const lines = new WeakMap<Message, string>()
 export function lineOf(message: Message): string {
   let line = lines.get(message)
   if (line === undefined) {
-    line = JSON.stringify(message).replace(UNSAFE_IN_A_LINE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    line = JSON.stringify(message).replace(UNSAFE_IN_A_LINE, jsonEscape)
     lines.set(message, line)
   }
   return line
+}
+
+/** A character as JSON that means the same and is plain ASCII. */
+export function jsonEscape(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** The length of a text in the file, in bytes of UTF-8. */

@@ -84,11 +84,10 @@ export class Presence {
    * @throws RoomfileError `bad_nick`, `nick_taken`
    */
   join(nick: string): Session {
-    const key = keyOf(checkedNick(nick))
-    if (this.#byNick.has(key)) throw new RoomfileError('nick_taken', `${JSON.stringify(nick)} is taken`)
+    this.checkFree(checkedNick(nick))
     const lease = { id: randomUUID(), nick, until: 0, parked: 0, typingUntil: 0 }
     this.#leases.set(lease.id, lease)
-    this.#byNick.set(key, lease)
+    this.#byNick.set(keyOf(nick), lease)
     this.#renew(lease)
     this.#watch(lease)
     this.#changed()
@@ -152,9 +151,9 @@ export class Presence {
     this.#changed()
   }
 
-  /** Whether a nick belongs to a session, however it is spelled. */
-  isTaken(nick: string): boolean {
-    return this.#byNick.has(keyOf(nick))
+  /** @throws RoomfileError `nick_taken` when the nick belongs to a session, however it is spelled */
+  checkFree(nick: string): void {
+    if (this.#byNick.has(keyOf(nick))) throw new RoomfileError('nick_taken', `${JSON.stringify(nick)} is taken`)
   }
 
   #lease(id: SessionId): Lease {

@@ -1,5 +1,5 @@
 /** Room names: what may name a room, and so a file. The one way in from the outside is `roomName()`. */
-import { RoomfileError } from './errors.ts'
+import { quoted, RoomfileError } from './errors.ts'
 
 /** A name that has been checked: NFC, 1 to 64 letters, marks, digits, `_` or `-`, so no dots, no slashes, no way out of a directory. */
 export type RoomName = string & { readonly __brand: 'RoomName' }
@@ -20,6 +20,6 @@ export function isRoomName(name: string): name is RoomName {
 /** @throws RoomfileError `bad_room` */
 export function roomName(name: string): RoomName {
   const composed = name.normalize('NFC')
-  if (!isRoomName(composed)) throw new RoomfileError('bad_room', `not a room name: ${JSON.stringify(name.slice(0, 80))}`)
+  if (!isRoomName(composed)) throw new RoomfileError('bad_room', `not a room name: ${quoted(name)}`)
   return composed
 }

@@ -5,7 +5,6 @@
 import { EMPTY, newsFrom, type Backlog, type News } from './backlog.ts'
 import type { Draft, Message, Timestamp } from './message.ts'
 import type { RoomName } from './room-name.ts'
-import { RoomfileError } from './errors.ts'
 import type { Presence, Session, SessionId } from './presence.ts'
 import { sharing, type Sharing } from './sharing.ts'
 import type { Store } from './store.ts'
@@ -62,7 +61,7 @@ export class Room {
    */
   async post(draft: Draft, session?: SessionId): Promise<Message> {
     if (session === undefined) {
-      if (draft.nick && this.presence.isTaken(draft.nick)) throw new RoomfileError('nick_taken', `${JSON.stringify(draft.nick)} is taken`)
+      if (draft.nick) this.presence.checkFree(draft.nick)
       return this.#append(draft)
     }
     const { nick } = this.presence.renew(session)

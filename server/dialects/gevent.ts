@@ -8,14 +8,10 @@ import { goneSignal, send, type Handler } from '../http.ts'
 import type { Message, MessageId } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { HTML, inertJson, messageHtml, pauseAfterError, readForm } from './html.ts'
+import { HTML, inertJson, maxForm, messageHtml, OTHER_FIELDS, pauseAfterError, readForm } from './html.ts'
 
 /** [gevent] a poll waits for ever; its client empties the field that is being written in with each answer, so an empty one comes rarely. */
 const WAIT_MS = 3_600_000
-
-/** A form triples the bytes of a message at most. */
-const FORM_PER_BYTE = 3
-const OTHER_FIELDS = 1024
 
 export interface Gevent {
   readonly post: Handler
@@ -26,7 +22,7 @@ export function gevent({ rooms, limits, rateLimit }: DialectOptions): Gevent {
   return {
     /** [gevent] `msg=` → 200, empty */
     async post(req, res) {
-      const form = await readForm(req, limits.maxMessage * FORM_PER_BYTE + OTHER_FIELDS)
+      const form = await readForm(req, maxForm(limits))
       await rateLimit.post(req)
       await rooms.get(LOBBY).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
       send(res, 200, HTML, '')

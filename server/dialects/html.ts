@@ -3,10 +3,10 @@
  * text/html; knows none of the dialects.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Request } from '../http.ts'
-import { readBody } from '../http.ts'
+import type { Limits } from '../backlog.ts'
+import { readBody, type Request } from '../http.ts'
 import { toHtml } from '../markup.ts'
-import type { Message } from '../message.ts'
+import { jsonEscape, type Message } from '../message.ts'
 
 export const HTML = 'text/html; charset=utf-8'
 
@@ -22,11 +22,22 @@ export async function readForm(req: Request, maxBytes: number): Promise<URLSearc
   return new URLSearchParams((await readBody(req, maxBytes)).text)
 }
 
+/** A form makes three bytes of one at most. */
+const FORM_PER_BYTE = 3
+
+/** What a form may have beside its message. */
+export const OTHER_FIELDS = 1024
+
+/** The largest form that carries a message within the limits. */
+export function maxForm({ maxMessage }: Limits): number {
+  return maxMessage * FORM_PER_BYTE + OTHER_FIELDS
+}
+
 const UNSAFE = /[<>&\u2028\u2029]/g
 
 /** JSON that says the same to a JSON parser and to `eval`, and nothing to a browser that takes it for HTML. */
 export function inertJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(value).replace(UNSAFE, jsonEscape)
 }
 
 const rendered = new WeakMap<Message, string>()
@@ -47,5 +58,10 @@ function render({ type, nick, msg }: Message): string {
 }
 
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+  return text.replace(/[&<>"']/g, entity)
+}
+
+/** A character as HTML that means nothing but itself. */
+export function entity(char: string): string {
+  return `&#${char.charCodeAt(0)};`
 }

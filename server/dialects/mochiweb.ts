@@ -10,7 +10,7 @@ import { goneSignal, queryValue, readBody, send, type Handler, type Request } fr
 import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { messageHtml, pauseAfterError } from './html.ts'
+import { entity, maxForm, messageHtml, pauseAfterError } from './html.ts'
 
 /** [mochiweb] a poll ends after 20 s */
 const WAIT_MS = 20_000
@@ -28,10 +28,6 @@ const MOST_TABS = 20
 /** Behind every message of its timestamp. */
 const LAST = 999_999_999
 
-/** `message=`, and what a form makes of a byte. */
-const FORM_PER_BYTE = 3
-const OTHER_FIELDS = 1024
-
 export interface Mochiweb {
   readonly post: Handler
   readonly poll: Handler
@@ -42,7 +38,7 @@ export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
       try {
-        const { text } = await readBody(req, limits.maxMessage * FORM_PER_BYTE + OTHER_FIELDS)
+        const { text } = await readBody(req, maxForm(limits))
         await rateLimit.post(req)
         await rooms.get(LOBBY).post(draftOf({ msg: messageIn(text) }, limits))
         send(res, 200, SCRIPT, '{"ok":"posted"}')
@@ -126,6 +122,6 @@ function inert(answer: { ok: string } | { error: string }): string {
     .replaceAll("'", '&#39;')
     .replaceAll('"', "'")
     .replaceAll('\\', '&#92;')
-    .replace(/[\p{Cc}\u2028\u2029]/gu, (char) => `&#${char.charCodeAt(0)};`)
+    .replace(/[\p{Cc}\u2028\u2029]/gu, entity)
   return JSON.stringify({ [key]: plain })
 }

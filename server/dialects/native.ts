@@ -6,12 +6,11 @@ import fresh from 'fresh'
 import parseRange from 'range-parser'
 import type { News } from '../backlog.ts'
 import { draftOf } from '../draft.ts'
-import { RoomfileError } from '../errors.ts'
+import { quoted, RoomfileError } from '../errors.ts'
 import {
   goneSignal,
   parseTimestamp,
   queryValue,
-  quoted,
   readBody,
   send,
   sendJson,

@@ -70,6 +70,16 @@ export async function replaceFile(path: string, bytes: Buffer, mtime: Timestamp)
   return signature
 }
 
+/** Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe. */
+export async function openFile(path: string): Promise<FileHandle | undefined> {
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(unlessMissing)
+}
+
+/** For `catch`: a file that is not there is no error. */
+export function unlessMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
 /** Makes the names in a directory last. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, constants.O_RDONLY)

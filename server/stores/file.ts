@@ -2,14 +2,14 @@
  * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
  * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
  */
-import { access, constants, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { watch as watchFiles, type FSWatcher } from 'chokidar'
 import type { Limits } from '../backlog.ts'
 import { fromSystem } from '../errors.ts'
 import { isRoomName, type RoomName } from '../room-name.ts'
 import type { RoomContent, RoomSummary, Store } from '../store.ts'
-import { readExactly, signatureOf, stateOf, timestampOf, type Signature } from './durable.ts'
+import { openFile, readExactly, signatureOf, stateOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
 import { RoomFile } from './room-file.ts'
 import { RoomLock } from './room-lock.ts'
 import type { Warn } from '../warn.ts'
@@ -73,7 +73,7 @@ class FileStore implements Store {
       const room = TEMPORARY.exec(name)?.[1]
       if (room === undefined || !isRoomName(room)) continue
       const lock = new RoomLock(this.#lockPath(room))
-      await lock.hold(() => unlink(join(this.#options.directory, name)).catch(ignoreMissing))
+      await lock.hold(() => unlink(join(this.#options.directory, name)).catch(unlessMissing))
       await lock.close()
     }
   }
@@ -89,7 +89,7 @@ class FileStore implements Store {
   }
 
   async #summary(name: RoomName): Promise<RoomSummary | undefined> {
-    const stats = await stat(this.#path(name), { bigint: true }).catch(ignoreMissing)
+    const stats = await stat(this.#path(name), { bigint: true }).catch(unlessMissing)
     if (!stats?.isFile()) return undefined
     const signature = signatureOf(stats)
     let counted = this.#counted.get(name)
@@ -101,7 +101,7 @@ class FileStore implements Store {
   }
 
   async file(room: RoomName): Promise<RoomContent | undefined> {
-    const handle = await open(this.#path(room), 'r').catch(ignoreMissing)
+    const handle = await openFile(this.#path(room))
     try {
       const state = handle && (await stateOf(handle))
       return handle && state?.isFile ? { bytes: await readExactly(handle, 0, state.size), timestamp: state.mtime } : undefined
@@ -169,8 +169,4 @@ function countLines(bytes: Buffer): number {
   let lines = 0
   for (let at = bytes.indexOf('\n'); at !== -1; at = bytes.indexOf('\n', at + 1)) lines += 1
   return lines
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

@@ -3,15 +3,24 @@
  * Knows the file and its lock. What the room holds is decided in backlog.ts; nobody waits here.
  */
 import { isUtf8 } from 'node:buffer'
-import { constants } from 'node:fs'
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import { stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
 import { fromSystem, isOutOfSpace, RoomfileError } from '../errors.ts'
 import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
 import type { Appended } from '../store.ts'
-import { keepAside, readExactly, replaceFile, signatureOf, stateOf, syncDirectory, type Signature } from './durable.ts'
+import {
+  keepAside,
+  openFile,
+  readExactly,
+  replaceFile,
+  signatureOf,
+  stateOf,
+  syncDirectory,
+  unlessMissing,
+  type Signature,
+} from './durable.ts'
 import { OldInodes } from './old-inodes.ts'
 import { RoomLock } from './room-lock.ts'
 import type { Warn } from '../warn.ts'
@@ -240,12 +249,8 @@ export class RoomFile {
   }
 
   async #signatureNow(): Promise<Signature> {
-    try {
-      return signatureOf(await stat(this.#options.path, { bigint: true }))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return MISSING
-      throw error
-    }
+    const stats = await stat(this.#options.path, { bigint: true }).catch(unlessMissing)
+    return stats ? signatureOf(stats) : MISSING
   }
 
   get #name(): string {
@@ -278,14 +283,4 @@ export class RoomFile {
 
 function unchanged(backlog: Backlog): Seen {
   return { backlog, rewrite: false, loses: false, edit: false, tail: Buffer.alloc(0) }
-}
-
-/** Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe. */
-async function openFile(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
