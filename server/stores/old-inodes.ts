@@ -38,14 +38,14 @@ export class OldInodes {
     return this.#inodes.length === 0
   }
 
-  /**
-   * Takes over the open handle of a file that has just been replaced, which held `bytes`.
-   * @returns whether anything was carried over
-   */
-  async add(handle: FileHandle, signature: Signature, bytes: Buffer): Promise<boolean> {
-    const inode = { handle, signature, bytes, until: performance.now() + GRACE_MS }
-    this.#inodes.push(inode)
-    const carried = await this.#carry(inode)
+  /** Takes over the open handle of a file that has just been replaced, which held `bytes`. */
+  add(handle: FileHandle, signature: Signature, bytes: Buffer): void {
+    this.#inodes.push({ handle, signature, bytes, until: performance.now() + GRACE_MS })
+  }
+
+  /** Looks at the one that was added last. Returns whether anything was carried over. */
+  async lookAtNewest(): Promise<boolean> {
+    const carried = await this.#carry(this.#inodes.at(-1) as OldInode)
     if (this.#inodes.length > MOST) await this.#letGo(this.#inodes[0] as OldInode)
     return carried
   }

@@ -214,7 +214,7 @@ export class RoomFile {
 
   /** Replaces the file by what the backlog says, and keeps an eye on the inode that it replaces. Takes over the snapshot's handle. */
   async #write({ handle, signature, bytes: before }: Snapshot, { tail, loses }: Seen, backlog: Backlog): Promise<void> {
-    const { path, aside, warn, lookAgain } = this.#options
+    const { path, aside, warn } = this.#options
     if (loses) {
       const copy = await keepAside(aside, `${this.#name}-${backlog.timestamp}`, path)
       warn('not all of a room could stay in its file: it was kept as it was found', { room: this.#name, copy })
@@ -224,8 +224,18 @@ export class RoomFile {
     this.#bytes = bytes
     this.#known = backlog
     if (!handle) return
-    if (await this.#old.add(handle, signature, before)) lookAgain()
+    this.#old.add(handle, signature, before)
     this.#carrySoon()
+    await this.#carryOver(() => this.#old.lookAtNewest())
+  }
+
+  /** Carries late lines over. What fails is tried again soon: the commit before it is made, whatever comes of them. */
+  async #carryOver(look: () => Promise<boolean>): Promise<void> {
+    try {
+      if (await look()) this.#options.lookAgain()
+    } catch (error) {
+      this.#options.warn('could not look for late lines', { room: this.#name, error })
+    }
   }
 
   /** Replaces the file. On a full disk what we hold ourselves goes first. */
@@ -273,10 +283,10 @@ export class RoomFile {
   #carrySoon(): void {
     this.#carryTimer ??= setTimeout(() => {
       this.#carryTimer = undefined
-      this.#inTurn(async () => {
-        if (await this.#lock.hold(() => this.#old.look())) this.#options.lookAgain()
+      void this.#inTurn(async () => {
+        await this.#carryOver(() => this.#lock.hold(() => this.#old.look()))
         if (!this.#old.isEmpty) this.#carrySoon()
-      }).catch((error: unknown) => this.#options.warn('could not look for late lines', { room: this.#name, error }))
+      })
     }, CARRY_MS)
   }
 }
