@@ -1,290 +1,385 @@
 /**
  * `<chat-room>`: one room on a page, to read and to write in.
- * Knows what to show when: what came, how the connection is, where the reader has scrolled to, what could not be sent.
- * Knows nothing of polls and retries (client.ts), nor how a message looks (message-view.ts).
+ * Knows what to show when. What goes on in the room visit.ts knows; the messages are <chat-log>'s, the field is <chat-composer>'s.
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
-import { guard } from 'lit/directives/guard.js'
 import { createRef, ref } from 'lit/directives/ref.js'
 import { chatRoomStyle } from './chat-room-style.ts'
-import { connect, newCid, RoomError, type Connection, type MessagesEvent, type StateEvent } from './client.ts'
-import { fit, isSend } from './composer.ts'
-import { markdownStyle } from './markdown-style.ts'
-import { logView, type Entry } from './message-view.ts'
+import type { ChatComposer } from './composer.ts'
+import type { ChatLog } from './chat-log.ts'
+import type { Message } from './client.ts'
+import { headerView, latestView } from './header-view.ts'
+import { clockFor, languageFor, untilMidnight } from './language.ts'
+import { isMentioned } from './mention.ts'
+import { peopleView, typingView } from './people-view.ts'
+import { placeBelow } from './popover.ts'
 import { recall, remember } from './remembered.ts'
-import { clockFor, textsFor } from './texts.ts'
+import type { Place } from './scroller.ts'
+import { Search } from './search.ts'
+import { searchView } from './search-view.ts'
+import { bannerView, nickField, stateView, stoppedView } from './status-view.ts'
+import { textsFor, type Texts } from './texts.ts'
+import { Visit } from './visit.ts'
 
-/** As many entries as the page keeps; a room that is open for weeks must not fill the memory. */
-const MOST_ENTRIES = 2000
-/** Pixels from the end within which a reader counts as being there. */
-const NEAR = 80
 /** How long a passing note stands, in ms. */
 const NOTE = 6000
+/** How often what is said of a lost connection is brought up to date, in ms. */
+const TICK = 500
+/** The looks of an id, so that nothing else in an address is looked for. */
+const ID = /^\d{1,16}-\d{1,9}$/
+
+/** A message that came while the reader was here. */
+export interface MessageDetail {
+  readonly room: string
+  readonly message: Message
+  /** Whether it calls the reader by name. */
+  readonly isMention: boolean
+}
 
 /**
- * A chat room on a page.
+ * A chat room on a page. Attributes, each a property as well:
  *
- * - `src`: where roomfile is, `.` by default: the folder of the page
+ * - `src`: where roomfile is; the folder of the page by default
  * - `room`: the room's name, `lobby` by default
  * - `nick`: who writes, at first; then what the reader chose, which the browser remembers
+ * - `lang`: `en` or `zh`; the browser's languages decide by default
+ * - `theme`: `light` or `dark`; the reader's system decides by default
+ * - `at`: the id of a message to show and mark
+ *
+ * Events, which leave a shadow root: `message` (MessageDetail), `unread` ({room, count}), `state` ({room, state}), `named` ({nick}),
+ * and `permalink` ({room, id, url}) before a message's link is followed, cancelable.
  *
  * @example
- * <script type="module" src="chat-room.js"></script>
+ * <script type="module" src="https://chat.example.org/chat-room.js"></script>
  * <chat-room src="https://chat.example.org/" room="lobby"></chat-room>
  */
 export class ChatRoom extends LitElement {
-  static override styles = [chatRoomStyle, markdownStyle]
-  static override properties = {
-    src: {},
-    room: {},
-    nick: {},
-    entries: { state: true },
-    link: { state: true },
-    stopped: { state: true },
-    unsent: { state: true },
-    sending: { state: true },
-    unseen: { state: true },
-    edited: { state: true },
-  }
+  static override styles = chatRoomStyle
+  static override properties = { src: {}, room: {}, nick: {}, lang: {}, theme: { reflect: true }, at: {}, now: { state: true }, note: { state: true } }
 
   declare src: string
   declare room: string
   declare nick: string
-  declare private entries: Entry[]
-  declare private link: StateEvent
-  /** Why the room cannot be followed any more. */
-  declare private stopped: Error | undefined
-  /** Why the text in the field is still there. */
-  declare private unsent: Error | undefined
-  declare private sending: boolean
-  /** Messages that came while the reader was further up. */
-  declare private unseen: number
-  declare private edited: boolean
+  declare lang: string
+  declare theme: string
+  declare at: string
+  declare private now: number
+  /** A passing word: the room was edited, a message is copied. */
+  declare private note: string
 
-  private readonly texts = textsFor(navigator.language)
-  private readonly clock = clockFor(navigator.language)
-  private readonly log = createRef<HTMLElement>()
-  private readonly field = createRef<HTMLTextAreaElement>()
-  private readonly resized = new ResizeObserver(() => this.stick())
-  private connection: Connection | undefined
-  private ends = new AbortController()
-  private ticks: ReturnType<typeof setInterval> | undefined
+  private readonly log = createRef<ChatLog>()
+  private readonly composer = createRef<ChatComposer>()
+  private readonly search = new Search()
+  private isSearching = false
+  private isPeopleOpen = false
+  private visit: Visit | undefined
+  /** Where the reader left the rooms, to come back to. */
+  private readonly places = new Map<string, Place | undefined>()
+  private told = { count: 0, state: '' }
+  private isShown = false
+  private midnight: ReturnType<typeof setTimeout> | undefined
   private notes: ReturnType<typeof setTimeout> | undefined
-  private atEnd = true
-  /** The text last tried and its cid: sent again unchanged, it is the same post, and the room keeps it once. */
-  private tried: { msg: string; nick: string; cid: string } | undefined
+  private ticks: ReturnType<typeof setInterval> | undefined
 
   constructor() {
     super()
     this.src = '.'
     this.room = 'lobby'
-    this.nick = recall('roomfile.nick')
-    this.entries = []
-    this.link = { type: 'state', state: 'connecting' }
-    this.sending = false
-    this.unseen = 0
-    this.edited = false
+    this.nick = ''
+    this.lang = ''
+    this.theme = ''
+    this.at = ''
+    this.now = Date.now()
+    this.note = ''
   }
 
   override connectedCallback(): void {
     super.connectedCallback()
-    addEventListener('online', this.retry)
+    document.addEventListener('visibilitychange', this.turned)
     if (this.hasUpdated) this.open()
+    this.dawn()
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    removeEventListener('online', this.retry)
-    this.resized.disconnect()
-    this.stopTicks()
-    clearTimeout(this.notes)
-    this.ends.abort()
+    document.removeEventListener('visibilitychange', this.turned)
+    for (const timer of [this.midnight, this.notes]) clearTimeout(timer)
+    clearInterval(this.ticks)
+    this.ticks = undefined
+    this.visit?.end()
   }
 
   /** Puts the cursor where the next message is written. */
-  override focus(options?: FocusOptions): void {
-    this.field.value?.focus(options)
+  override focus(): void {
+    this.composer.value?.focus()
+  }
+
+  /** Opens the search, or goes to its field. */
+  find(): void {
+    this.isSearching = true
+    this.requestUpdate()
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLInputElement>('.search input')?.select())
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('src') || changed.has('room')) this.open()
+    if (changed.has('src') || changed.has('room')) this.open(changed.get('room'))
+    else if (changed.has('nick')) void this.visit?.join(this.nick)
+    if (changed.has('at')) this.isShown = false
+    const { visit } = this
+    if (visit && this.isSearching) this.search.refresh(visit.entries)
   }
 
-  protected override updated(changed: PropertyValues): void {
-    if (changed.has('entries')) this.stick()
-    const waits = this.link.state === 'waiting'
-    if (waits) this.ticks ??= setInterval(() => this.requestUpdate(), 1000)
-    else this.stopTicks()
-  }
-
-  protected override firstUpdated(): void {
-    if (this.log.value) this.resized.observe(this.log.value)
-  }
-
-  private stopTicks(): void {
-    clearInterval(this.ticks)
-    this.ticks = undefined
-  }
-
-  /** Forgets the room it showed and follows the one it should show. */
-  private open(): void {
-    this.ends.abort()
-    this.ends = new AbortController()
-    this.entries = []
-    this.unseen = 0
-    this.atEnd = true
-    this.stopped = undefined
-    if (this.log.value) this.resized.observe(this.log.value)
-    void this.follow(this.ends.signal)
-  }
-
-  private async follow(signal: AbortSignal): Promise<void> {
-    try {
-      this.connection = connect(this.src, { room: this.room, signal })
-      for await (const event of this.connection) {
-        if (event.type === 'state') this.link = event
-        else this.take(event)
-      }
-    } catch (error) {
-      if (!signal.aborted) this.stopped = error as Error
+  protected override updated(): void {
+    const isDown = this.visit?.link.isDown === true && this.isConnected
+    if (isDown) this.ticks ??= setInterval(() => this.requestUpdate(), TICK)
+    if (!isDown) {
+      clearInterval(this.ticks)
+      this.ticks = undefined
     }
+    void this.showAt()
+    this.tellChanges()
   }
 
-  private take({ messages, reset, gap, timestamp }: MessagesEvent): void {
-    const divider: Entry[] = gap && this.entries.length > 0 ? [{ type: 'gap', id: `gap-${timestamp}` }] : []
-    const before = reset ? [] : this.entries
-    if (reset && this.entries.length > 0) this.noteEdit()
-    if (!this.atEnd) this.unseen = reset ? 0 : this.unseen + messages.length
-    this.entries = [...before, ...divider, ...messages].slice(-MOST_ENTRIES)
+  /** Leaves the room it showed, and visits the one it should show. @param left the room that was shown, if it is another */
+  private open(left?: string): void {
+    const { room } = this
+    if (left !== undefined && this.visit) this.places.set(left, this.log.value?.whereabouts())
+    this.visit?.end()
+    this.isShown = false
+    this.isSearching = false
+    this.search.look('', [])
+    this.log.value?.start(this.places.get(room))
+    this.told = { count: 0, state: '' }
+    const src = new URL(this.src || '.', document.baseURI).href
+    this.nick ||= recall('roomfile.nick')
+    this.visit = new Visit({
+      src,
+      room,
+      isLooking: () => this.isLooking(),
+      changed: () => this.requestUpdate(),
+      came: (messages) => this.came(messages),
+      edited: () => this.say(this.texts.edited),
+    })
+    if (this.nick !== '') void this.visit.join(this.nick)
   }
 
-  private noteEdit(): void {
-    this.edited = true
+  private get texts(): Texts {
+    return textsFor(this.lang)
+  }
+
+  private isLooking(): boolean {
+    return document.visibilityState === 'visible' && (this.log.value?.atEnd ?? true)
+  }
+
+  private readonly looked = (): void => {
+    if (this.isLooking() && this.visit?.isLoaded) this.visit.read()
+    this.requestUpdate()
+  }
+
+  /** The tab came to the front: it may be another day, and whoever was signed out may have signed in elsewhere. */
+  private readonly turned = (): void => {
+    if (document.visibilityState !== 'visible') return
+    this.dawn()
+    this.looked()
+    if (this.visit?.stopped) this.open()
+  }
+
+  /** What was today is yesterday from midnight on. */
+  private dawn(): void {
+    this.now = Date.now()
+    clearTimeout(this.midnight)
+    this.midnight = setTimeout(() => this.dawn(), untilMidnight(this.now) + 50)
+  }
+
+  private say(note: string): void {
+    this.note = note
     clearTimeout(this.notes)
-    this.notes = setTimeout(() => (this.edited = false), NOTE)
+    this.notes = setTimeout(() => (this.note = ''), NOTE)
   }
 
-  /** Keeps a reader who is at the end at the end, and leaves one who reads further up alone. */
-  private stick(): void {
-    const log = this.log.value
-    if (log && this.atEnd) log.scrollTop = log.scrollHeight
-  }
-
-  private readonly toEnd = (): void => {
-    this.atEnd = true
-    this.unseen = 0
-    this.stick()
-  }
-
-  private readonly scrolled = (): void => {
-    const log = this.log.value
-    if (!log) return
-    this.atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR
-    if (this.atEnd) this.unseen = 0
-  }
-
-  private readonly retry = (): void => this.connection?.retry()
-
-  private readonly renamed = (event: Event): void => {
-    this.nick = (event.target as HTMLInputElement).value.trim()
-    remember('roomfile.nick', this.nick)
-  }
-
-  private readonly typed = (event: KeyboardEvent): void => {
-    if (!isSend(event)) return
-    event.preventDefault()
-    void this.send()
-  }
-
-  private readonly submitted = (event: SubmitEvent): void => {
-    event.preventDefault()
-    void this.send()
-  }
-
-  /** The text leaves the field when the room has it, and not before. */
-  private async send(): Promise<void> {
-    const field = this.field.value
-    const { connection, nick } = this
-    const msg = field?.value.trimEnd() ?? ''
-    if (!field || !connection || this.sending || msg.trim() === '') return
-    if (this.tried?.msg !== msg || this.tried.nick !== nick) this.tried = { msg, nick, cid: newCid() }
-    this.sending = true
-    this.unsent = undefined
-    try {
-      await connection.post(msg, { nick, cid: this.tried.cid })
-      this.tried = undefined
-      field.value = ''
-      fit(field)
-      this.toEnd()
-    } catch (error) {
-      this.unsent = error as Error
-    } finally {
-      this.sending = false
+  private came(messages: readonly Message[]): void {
+    const { visit, room } = this
+    for (const message of messages) {
+      if (!visit || message.type !== 'msg' || visit.isOwn(message)) continue
+      this.tell('message', { room, message, isMention: isMentioned(message.msg, this.nick, visit.who) } satisfies MessageDetail)
     }
+  }
+
+  private tellChanges(): void {
+    const { visit, room, told } = this
+    if (!visit) return
+    const { count } = visit.reading
+    const { state } = visit.link.event
+    if (count !== told.count) this.tell('unread', { room, count })
+    if (state !== told.state) this.tell('state', { room, state })
+    this.told = { count, state }
+  }
+
+  private tell(type: string, detail: object): boolean {
+    return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true, cancelable: true }))
+  }
+
+  /** Shows the message that an address asks for, once what there is has come; says so when it is gone. */
+  private async showAt(): Promise<void> {
+    if (this.isShown || !ID.test(this.at) || !this.visit?.isLoaded || !this.log.value) return
+    this.isShown = true
+    await this.log.value.updateComplete
+    if (!(await this.log.value.show(this.at))) this.say(this.texts.gone)
+  }
+
+  private readonly rename = (wanted: string): void => {
+    const nick = wanted.trim()
+    if (nick === this.nick && !this.visit?.nickError) return
+    remember('roomfile.nick', nick)
+    if (nick === this.nick) void this.visit?.join(nick)
+    this.nick = nick
+    this.tell('named', { nick })
+  }
+
+  private readonly send = ({ detail }: CustomEvent<{ msg: string }>): void => {
+    this.visit?.say(detail.msg, this.nick)
+    this.log.value?.toEnd()
+  }
+
+  private readonly editAgain = ({ detail: { cid } }: CustomEvent<{ cid: string }>): void => {
+    const entry = this.visit?.pending.find((one) => one.cid === cid)
+    if (!entry) return
+    this.visit?.discard(cid)
+    this.composer.value?.restore(entry.msg)
+    this.focus()
+  }
+
+  private readonly linked = (event: CustomEvent<{ id: string }>): void => {
+    const { id } = event.detail
+    if (!this.tell('permalink', { room: this.room, id, url: this.hrefOf(id) })) event.preventDefault()
+  }
+
+  private readonly hrefOf = (id: string): string => {
+    const url = new URL(this.src || '.', document.baseURI)
+    url.search = `?room=${encodeURIComponent(this.room)}`
+    url.hash = id
+    return url.href
+  }
+
+  private readonly retry = (): void => {
+    if (this.visit?.stopped) this.open()
+    else this.visit?.retry()
+  }
+
+  private look(query: string): void {
+    this.search.look(query, this.visit?.entries ?? [])
+    this.toHit()
+  }
+
+  private toHit(): void {
+    if (this.search.id !== undefined) void this.log.value?.show(this.search.id)
+    this.requestUpdate()
+  }
+
+  private closeSearch(): void {
+    this.isSearching = false
+    this.search.look('', [])
+    this.requestUpdate()
+    this.log.value?.focus()
+  }
+
+  private readonly pressed = (event: KeyboardEvent): void => {
+    const isTyping = event.composedPath().some((at) => at instanceof HTMLElement && at.matches('input, textarea, select'))
+    if (event.key === 'Escape' && this.isSearching && !event.isComposing) this.closeSearch()
+    else if (event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey) this.find()
+    else return
+    event.preventDefault()
+    event.stopPropagation()
   }
 
   protected override render(): TemplateResult {
-    return html`
-      <div class="stage">
-        <div class="log" role="log" aria-live="polite" aria-label=${this.texts.chat} tabindex="0" ${ref(this.log)} @scroll=${this.scrolled}>
-          ${guard([this.entries], () => logView(this.entries, this.texts, this.clock))}
-          ${this.entries.length === 0 && this.link.state === 'connected' ? html`<p class="empty">${this.texts.empty}</p>` : nothing}
-        </div>
-        <div class="float">
-          ${this.edited ? html`<p class="edited" role="status">${this.texts.edited}</p>` : nothing}
-          ${this.unseen > 0 ? html`<button class="unseen" @click=${this.toEnd}>↓ ${this.texts.newMessages(this.unseen)}</button>` : nothing}
-        </div>
+    const { texts, visit } = this
+    if (!visit) return html``
+    return html`<div class="room" lang=${texts.language} @keydown=${this.pressed}>
+      ${headerView(this.room, visit.who.length, texts, () => this.find())} ${this.peoplePanel(visit, texts)}
+      ${this.isSearching ? searchView(this.search, texts, this.searching) : nothing} ${this.stageView(visit, texts)}
+      <aside class="people" part="people" aria-label=${texts.people}>
+        <h3>${texts.here(visit.who.length)}</h3>
+        ${peopleView(visit.who, visit.typing, visit.nick, texts)}
+      </aside>
+      <div class="foot" part="foot">${this.footView(visit, texts)}</div>
+    </div>`
+  }
+
+  /** On narrow pages: the same people, behind the button with their number. */
+  private peoplePanel(visit: Visit, texts: Texts): TemplateResult {
+    return html`<div id="people" class="panel" popover aria-label=${texts.people} role="dialog" @beforetoggle=${this.peopleToggled}>
+      ${this.isPeopleOpen ? peopleView(visit.who, visit.typing, visit.nick, texts) : nothing}
+    </div>`
+  }
+
+  private readonly peopleToggled = (event: ToggleEvent): void => {
+    this.isPeopleOpen = event.newState === 'open'
+    const button = this.renderRoot.querySelector('.people-button')
+    if (button) placeBelow(event.target as HTMLElement, button)
+    this.requestUpdate()
+  }
+
+  private stageView(visit: Visit, texts: Texts): TemplateResult {
+    const { reading } = visit
+    return html`<div class="stage">
+      <chat-log
+        exportparts="log, message"
+        ${ref(this.log)}
+        .entries=${visit.entries}
+        .pending=${visit.pending}
+        .isLoaded=${visit.isLoaded}
+        .unreadFrom=${reading.from}
+        .isRead=${reading.isRead}
+        .texts=${texts}
+        .clock=${clockFor(languageFor(this.lang))}
+        .now=${this.now}
+        .hrefOf=${this.hrefOf}
+        .marked=${this.isSearching ? this.search.id : this.at}
+        .hits=${this.search.hits}
+        .query=${this.search.query}
+        @scrolled=${this.looked}
+        @permalink=${this.linked}
+        @quote=${(event: CustomEvent<{ text: string }>) => this.composer.value?.quote(event.detail.text)}
+        @copied=${(event: CustomEvent<{ done: boolean }>) => this.say(event.detail.done ? texts.copied : texts.notCopied)}
+        @leave=${() => this.focus()}
+        @again=${(event: CustomEvent<{ cid: string }>) => visit.sayAgain(event.detail.cid)}
+        @edit=${this.editAgain}
+        @discard=${(event: CustomEvent<{ cid: string }>) => visit.discard(event.detail.cid)}
+      ></chat-log>
+      <div class="float">
+        <div role="status">${this.note === '' ? nothing : html`<p class="note">${this.note}</p>`}</div>
+        ${this.log.value?.atEnd === false ? latestView(reading.count, texts, () => this.log.value?.toEnd()) : nothing}
       </div>
-      <div class="foot">${this.linkView()} ${this.unsentView()} ${this.composerView()}</div>
-    `
+    </div>`
   }
 
-  /** How the connection is: a quiet word while all is well, a clear line when it is not. */
-  private linkView(): TemplateResult | typeof nothing {
-    if (this.stopped) return html`<p class="notice" role="alert"><span>${this.texts.stopped} ${this.stopped.message}</span></p>`
-    if (this.link.state !== 'waiting') return nothing
-    const seconds = Math.max(0, Math.round((this.link.retryAt - Date.now()) / 1000))
-    return html`<p class="notice">
-      <span><span role="status">${this.texts.lost}</span>${this.texts.retryIn(seconds)}</span>
-      <button class="retry" @click=${this.retry}>${this.texts.retryNow}</button>
-    </p>`
+  private footView(visit: Visit, texts: Texts): unknown {
+    const { link, stopped, who, typing, nick, nickError } = visit
+    const signIn = new URL(this.src || '.', document.baseURI).href
+    return html`${stopped ? stoppedView(stopped, texts, signIn, this.retry) : bannerView(link, Date.now(), texts, this.retry)}
+      ${typingView(typing, nick, texts)}
+      <chat-composer
+        exportparts="composer"
+        ${ref(this.composer)}
+        .texts=${texts}
+        .room=${this.room}
+        .nicks=${who}
+        .nick=${this.nick}
+        @send=${this.send}
+        @typing=${() => visit.type()}
+      ></chat-composer>
+      <div class="status">
+        ${nickField(this.nick, nickError, texts, this.rename)} ${stateView(link, stopped !== undefined, texts)}
+      </div>`
   }
 
-  private unsentView(): TemplateResult | typeof nothing {
-    if (!this.unsent) return nothing
-    // The server gives its reasons in words; a browser says 'Failed to fetch', or 'Load failed', or else.
-    const reason = this.unsent instanceof RoomError ? this.unsent.message : this.texts.unreachable
-    return html`<p class="notice unsent" role="alert"><span>${this.texts.notSent} ${reason}</span></p>`
-  }
-
-  private composerView(): TemplateResult {
-    const { texts, link, sending } = this
-    const state = this.stopped || link.state === 'waiting' ? nothing : html`<span class="state ${link.state}">${texts[link.state]}</span>`
-    return html`<form class="composer" @submit=${this.submitted}>
-      <textarea
-        ${ref(this.field)}
-        rows="1"
-        dir="auto"
-        enterkeyhint="send"
-        aria-label=${texts.message}
-        placeholder=${texts.placeholder}
-        ?readonly=${sending}
-        @keydown=${this.typed}
-        @input=${(event: InputEvent) => fit(event.target as HTMLTextAreaElement)}
-      ></textarea>
-      <div class="row">
-        <input
-          class="name"
-          autocomplete="nickname"
-          maxlength="32"
-          aria-label=${texts.name}
-          placeholder=${texts.name}
-          .value=${this.nick}
-          @change=${this.renamed}
-        />
-        ${state}
-        <button class="send" ?disabled=${sending}>${sending ? texts.sending : texts.send}</button>
-      </div>
-    </form>`
+  private readonly searching = {
+    look: (query: string): void => this.look(query),
+    close: (): void => this.closeSearch(),
+    step: (by: 1 | -1): void => {
+      this.search.step(by)
+      this.toHit()
+    },
   }
 }

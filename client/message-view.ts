@@ -1,78 +1,117 @@
 /**
- * The look of the log: messages, those who come and go, and the lines between them.
- * Knows how a message is shown, and shown safely. Knows no connection and keeps no state, but for HTML already made.
+ * The look of the log: messages, those who come and go, the lines between them, and what is on its way.
+ * Knows how a row is shown. Knows no connection, and keeps no state: what is folded and where links lead it is told.
  */
-import DOMPurify from 'dompurify'
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { unsafeHTML } from 'lit/directives/unsafe-html.js'
 import type { Message } from './client.ts'
-import { renderMarkdown } from './markdown.ts'
-import type { Clock, Texts } from './texts.ts'
+import { isoOf, type Clock } from './language.ts'
+import type { MessageTexts } from './message-text.ts'
+import { isLong, movesOf, type Row } from './rows.ts'
+import type { Texts } from './texts.ts'
 
-/** A message, or the place where messages are missing. */
-export type Entry = Message | { type: 'gap'; id: string }
-
-/** Messages of one person stand together as long as they follow each other within this many ms. */
-const TOGETHER = 300_000
-
-/** The second lock: renderMarkdown makes nothing else, and if it did, this would stop it. */
-const ALLOWED = {
-  ALLOWED_TAGS: 'p br strong em u s a ul ol li blockquote pre code hr h1 h2 h3 h4 h5 h6 table thead tbody tr th td'.split(' '),
-  ALLOWED_ATTR: ['href', 'title', 'rel', 'target', 'align', 'start', 'class'],
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
-  ALLOW_ARIA_ATTR: false,
-  ALLOW_DATA_ATTR: false,
+/** How rows are shown at the moment. */
+export interface Look {
+  readonly texts: Texts
+  readonly clock: Clock
+  /** For what is today. */
+  readonly now: number
+  /** Makes the texts of messages, and keeps them. */
+  readonly made: MessageTexts
+  /** Whether the line before what is new has done its work. */
+  readonly isRead: boolean
+  /** The long messages that were unfolded. */
+  readonly unfolded: ReadonlySet<string>
+  readonly toggle: (id: string) => void
+  /** The message that an address points to, or the search. */
+  readonly marked: string | undefined
+  readonly hrefOf: (id: string) => string
 }
 
-// A message never changes: what is shown under one id after a reset is another object.
-const made = new WeakMap<Message, string>()
+/** How many colours there are for names; chat-room-style.ts has them. */
+const HUES = 10
 
-function htmlOf(message: Message): string {
-  const known = made.get(message)
-  if (known !== undefined) return known
-  const fresh = DOMPurify.sanitize(renderMarkdown(message.msg), ALLOWED)
-  made.set(message, fresh)
-  return fresh
-}
-
-/** All entries, in order, keyed by id so that a new message costs one new element. */
-export function logView(entries: readonly Entry[], texts: Texts, clock: Clock): unknown {
+/** All rows, in order, keyed by id so that a new message costs one new element. */
+export function logView(rows: readonly Row[], look: Look): unknown {
   return repeat(
-    entries,
-    (entry) => entry.id,
-    (entry, index) => entryView(entry, entries[index - 1], texts, clock),
+    rows,
+    (row) => row.id,
+    (row) => rowView(row, look),
   )
 }
 
-function entryView(entry: Entry, before: Entry | undefined, texts: Texts, clock: Clock): TemplateResult {
-  if (entry.type === 'gap') return html`<p class="divider gap"><span>${texts.gap}</span></p>`
-  const newDay = before === undefined || before.type === 'gap' || clock.day(before.timestamp) !== clock.day(entry.timestamp)
-  const day = newDay ? html`<p class="divider day"><span>${clock.day(entry.timestamp)}</span></p>` : nothing
-  return html`${day}${entry.type === 'msg' ? messageView(entry, newDay || !belongs(entry, before), texts, clock) : presenceView(entry, texts, clock)}`
+function rowView(row: Row, look: Look): TemplateResult {
+  const { texts, clock, now } = look
+  switch (row.kind) {
+    case 'day':
+      return html`<p class="divider day"><span>${clock.day(row.timestamp, now)}</span></p>`
+    case 'gap':
+      return html`<p class="divider gap"><span>${texts.gap}</span></p>`
+    case 'unread':
+      return html`<p class="unread-line ${look.isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
+    case 'presence':
+      return presenceView(row.messages, look)
+    case 'message':
+      return messageView(row.message, row.first, look)
+  }
 }
 
-function belongs(message: Message, before: Entry): boolean {
-  return before.type === 'msg' && before.nick === message.nick && message.timestamp - before.timestamp < TOGETHER
-}
-
-function messageView(message: Message, first: boolean, texts: Texts, clock: Clock): TemplateResult {
-  const nick =
-    message.nick === '' ? html`<span class="nick anonymous">${texts.anonymous}</span>` : html`<span class="nick">${message.nick}</span>`
-  return html`<div class="message ${first ? 'first' : ''}" data-id=${message.id}>
-    ${first ? nick : nothing}
-    <div class="text" dir="auto">${unsafeHTML(htmlOf(message))}</div>
-    ${timeView(message, clock)}
+function messageView(message: Message, first: boolean, look: Look): TemplateResult {
+  const { id } = message
+  const classes = `message${first ? ' first' : ''}${look.marked === id ? ' marked' : ''}`
+  return html`<div class=${classes} part="message" data-id=${id} tabindex="-1">
+    ${first ? nickView(message.nick, look.texts) : nothing} ${isLong(message.msg) ? foldedView(message, look) : look.made.of(message, look.texts.copyCode)}
+    ${timeView(message, look)}
   </div>`
 }
 
-function presenceView(message: Message, texts: Texts, clock: Clock): TemplateResult {
-  const nick = message.nick || texts.anonymous
-  return html`<p class="presence" data-id=${message.id}>
-    ${message.type === 'join' ? texts.joined(nick) : texts.left(nick)} ${timeView(message, clock)}
-  </p>`
+function foldedView(message: Message, look: Look): TemplateResult {
+  const isOpen = look.unfolded.has(message.id)
+  return html`<div class="long ${isOpen ? '' : 'folded'}">
+    ${look.made.of(message, look.texts.copyCode)}
+    <button type="button" class="fold" aria-expanded=${isOpen} @click=${() => look.toggle(message.id)}>
+      ${isOpen ? look.texts.less : look.texts.more}
+    </button>
+  </div>`
 }
 
-function timeView({ timestamp }: Message, clock: Clock): TemplateResult {
-  return html`<time datetime=${new Date(timestamp).toISOString()} title=${clock.full(timestamp)}>${clock.time(timestamp)}</time>`
+/** A name in a colour of its own; the same name has the same one everywhere. */
+export function nickView(nick: string, texts: Texts): TemplateResult {
+  if (nick === '') return html`<span class="nick anonymous">${texts.anonymous}</span>`
+  return html`<span class="nick hue-${hueOf(nick)}">${nick}</span>`
+}
+
+export function hueOf(nick: string): number {
+  let sum = 7
+  for (const char of nick) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 65_521
+  return sum % HUES
+}
+
+function timeView({ id, timestamp }: Message, { clock, hrefOf }: Look): TemplateResult {
+  return html`<a class="time" href=${hrefOf(id)} target="_blank" rel="noopener" tabindex="-1" title=${clock.full(timestamp)}
+    ><time datetime=${isoOf(timestamp)}>${clock.time(timestamp)}</time></a
+  >`
+}
+
+/** One who came is a line; several in a row are one line, which opens. */
+function presenceView(messages: readonly Message[], look: Look): TemplateResult {
+  const { texts } = look
+  const [only] = messages
+  if (only && messages.length === 1) return html`<p class="presence" data-id=${only.id}>${moveView(only, look)}</p>`
+  return html`<details class="presence">
+    <summary>${summaryOf(messages, texts)}</summary>
+    ${messages.map((message) => html`<p data-id=${message.id}>${moveView(message, look)}</p>`)}
+  </details>`
+}
+
+function moveView(message: Message, look: Look): TemplateResult {
+  return html`${summaryOf([message], look.texts)} ${timeView(message, look)}`
+}
+
+function summaryOf(messages: readonly Message[], texts: Texts): string {
+  const { came, left, cameAndLeft, cameBack } = movesOf(messages.map((message) => ({ ...message, nick: message.nick || texts.anonymous })))
+  const say = (names: readonly string[], words: (names: readonly string[]) => string): string[] => (names.length > 0 ? [words(names)] : [])
+  return [...say(came, texts.came), ...say(cameBack, texts.cameBack), ...say(left, texts.left), ...say(cameAndLeft, texts.cameAndLeft)].join(
+    texts.between,
+  )
 }

@@ -1,0 +1,93 @@
+/**
+ * Where the reader is in the log, and how that place is kept while the log changes.
+ * Knows heights and scroll positions of rows that carry `data-id`; knows nothing of what they say.
+ */
+
+/** Pixels from the end within which a reader counts as being there. */
+const NEAR = 80
+/** What stays visible above a row that is scrolled to the top, in pixels. */
+const ABOVE = 64
+
+/** A row, and how far below the upper edge of the log it stands, in pixels. */
+export interface Place {
+  readonly id: string
+  readonly offset: number
+}
+
+export class Scroller {
+  /** Whether the end is in sight: then it is kept in sight. */
+  atEnd = true
+  private readonly log: HTMLElement
+  private frame = 0
+
+  constructor(log: HTMLElement) {
+    this.log = log
+  }
+
+  /** To be told of each scroll event. */
+  scrolled(): void {
+    const { scrollHeight, scrollTop, clientHeight } = this.log
+    this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR
+  }
+
+  /** The first row that can be seen; undefined at the end, where the end is the place to keep. */
+  place(): Place | undefined {
+    if (this.atEnd) return undefined
+    const { top } = this.log.getBoundingClientRect()
+    for (const row of this.log.querySelectorAll<HTMLElement>('[data-id]')) {
+      const box = row.getBoundingClientRect()
+      if (box.height > 0 && box.bottom > top) return { id: row.dataset['id'] ?? '', offset: box.top - top }
+    }
+    return undefined
+  }
+
+  /** Puts a row back to where it was. Rows that were never shown have guessed heights, so the next frame looks again. */
+  restore({ id, offset }: Place): void {
+    this.settle(() => {
+      const row = this.row(id)
+      if (row) this.log.scrollTop += row.getBoundingClientRect().top - this.log.getBoundingClientRect().top - offset
+    })
+  }
+
+  toEnd(): void {
+    this.atEnd = true
+    this.log.scrollTop = this.log.scrollHeight
+  }
+
+  /** As far to the end as this row stays in sight. */
+  toEndBelow(row: Element): void {
+    this.settle(() => {
+      const above = row.getBoundingClientRect().top - this.log.getBoundingClientRect().top + this.log.scrollTop - ABOVE
+      this.log.scrollTop = Math.min(above, this.log.scrollHeight)
+      this.scrolled()
+    })
+  }
+
+  /** Puts a row into the middle. @returns the row, when there is one */
+  toMiddle(id: string): HTMLElement | undefined {
+    const row = this.row(id)
+    if (!row) return undefined
+    this.atEnd = false
+    this.settle(() => row.scrollIntoView({ block: 'center' }))
+    return row
+  }
+
+  row(id: string): HTMLElement | undefined {
+    return this.log.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`) ?? undefined
+  }
+
+  /** Does it now, and in the next two frames, when what has come into sight has its real height; not if somebody scrolls meanwhile. */
+  private settle(move: () => void): void {
+    cancelAnimationFrame(this.frame)
+    move()
+    const again = (times: number): void => {
+      const { scrollTop } = this.log
+      this.frame = requestAnimationFrame(() => {
+        if (this.log.scrollTop !== scrollTop) return
+        move()
+        if (times > 1) again(times - 1)
+      })
+    }
+    again(2)
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * One reader's visit to one room, from opening it to leaving it: what has come, who is here, what is on its way, how the connection is.
+ * Knows the client and the rules of reading. Knows no DOM: whoever shows it is told when something changed.
+ */
+import { connect, outbox, type Connection, type Message, type MessagesEvent, type Outbox, type OutboxEntry, type RoomEvent } from './client.ts'
+import { LinkState } from './link-state.ts'
+import { Reading } from './reading.ts'
+import { recall, remember, storage } from './remembered.ts'
+import type { Entry } from './rows.ts'
+
+/** As many entries as the page keeps; a room that is open for weeks must not fill the memory. */
+const MOST_ENTRIES = 2000
+
+export interface VisitOptions {
+  /** Where roomfile is: an absolute address. */
+  readonly src: string
+  readonly room: string
+  /** Whether the reader sees the end of the room at this moment. */
+  readonly isLooking: () => boolean
+  /** Something is different: show it. */
+  readonly changed: () => void
+  /** Messages came while we were here, as against those that were there before. */
+  readonly came: (messages: readonly Message[]) => void
+  /** All that was shown was replaced: somebody edited the room. */
+  readonly edited: () => void
+}
+
+export class Visit {
+  entries: readonly Entry[] = []
+  /** Whether the first answer is there. */
+  isLoaded = false
+  who: readonly string[] = []
+  typing: readonly string[] = []
+  /** Under which name we are here; `''` for none. */
+  nick = ''
+  /** Why the name that was asked for is not ours. */
+  nickError: Error | undefined
+  /** Why the room cannot be followed any more. */
+  stopped: Error | undefined
+  /** What was written here and has not come back from the room yet, oldest first. */
+  pending: readonly OutboxEntry[] = []
+  readonly link = new LinkState(Date.now())
+  readonly reading: Reading
+  private readonly options: VisitOptions
+  private readonly ends = new AbortController()
+  private readonly connection: Connection
+  private readonly outbox: Outbox
+  /** What the room has taken and has not shown yet: it stands where it stood until it comes. */
+  private taken: readonly OutboxEntry[] = []
+  private waiting: readonly OutboxEntry[] = []
+  /** The cids of what the room shows. */
+  private shown: ReadonlySet<string> = new Set()
+  /** The cids of what was written here. */
+  private readonly own: Set<string>
+  /** Up to where the browser remembers that this room was read. */
+  private kept: number
+
+  /** Begins at once. @throws TypeError when `src` is no address */
+  constructor(options: VisitOptions) {
+    this.options = options
+    this.kept = Number(recall(this.readKey))
+    this.reading = new Reading(this.kept)
+    this.connection = connect(options.src, { room: options.room, presence: true, signal: this.ends.signal })
+    const key = `roomfile.outbox ${options.src} ${options.room}`
+    this.outbox = outbox({ connection: this.connection, storage, key, changed: (entries) => this.sent(entries) })
+    this.waiting = this.outbox.entries
+    this.pending = this.waiting
+    this.own = new Set(this.waiting.map(({ cid }) => cid))
+    void this.follow()
+  }
+
+  private get readKey(): string {
+    return lastReadKey(this.options.src, this.options.room)
+  }
+
+  end(): void {
+    this.outbox.close()
+    this.ends.abort()
+  }
+
+  say(msg: string, nick: string): void {
+    this.own.add(this.outbox.add(msg, nick))
+  }
+
+  sayAgain(cid: string): void {
+    this.outbox.retry(cid)
+  }
+
+  /** Takes back what was not sent. */
+  discard(cid: string): void {
+    this.waiting = this.waiting.filter((entry) => entry.cid !== cid)
+    this.outbox.cancel(cid)
+  }
+
+  type(): void {
+    this.connection.typing()
+  }
+
+  retry(): void {
+    this.connection.retry()
+  }
+
+  /** Is here under another name from now on; `''` leaves. */
+  async join(nick: string): Promise<void> {
+    this.nickError = undefined
+    try {
+      if (nick !== '') this.nick = (await this.connection.join(nick)).nick
+      else if (this.nick !== '') await this.connection.leave()
+      if (nick === '') this.nick = ''
+    } catch (error) {
+      if (!this.ends.signal.aborted) this.nickError = error as Error
+    }
+    this.options.changed()
+  }
+
+  /** The reader has seen the end. */
+  read(): void {
+    this.reading.read(this.entries.filter((entry) => entry.type !== 'gap'))
+    const { lastRead } = this.reading
+    if (lastRead !== this.kept) remember(this.readKey, String(lastRead))
+    this.kept = lastRead
+  }
+
+  private async follow(): Promise<void> {
+    try {
+      for await (const event of this.connection) this.take(event)
+    } catch (error) {
+      if (this.ends.signal.aborted) return
+      this.stopped = error as Error
+      this.options.changed()
+    }
+  }
+
+  private take(event: RoomEvent): void {
+    if (event.type === 'messages') this.takeMessages(event)
+    if (event.type === 'state') this.link.take(event, Date.now())
+    if (event.type === 'presence') {
+      this.isLoaded = true // who is here is told after what there is: an empty room says nothing else
+      this.who = event.who
+      this.typing = event.typing
+    }
+    if (event.type === 'session') {
+      this.nick = event.nick ?? ''
+      if (event.error) this.nickError = event.error
+    }
+    this.options.changed()
+  }
+
+  private takeMessages({ messages, reset, gap, timestamp }: MessagesEvent): void {
+    const isFirst = this.entries.length === 0
+    const divider: Entry[] = gap && !isFirst ? [{ type: 'gap', id: `gap-${timestamp}` }] : []
+    this.entries = [...(reset ? [] : this.entries), ...divider, ...messages].slice(-MOST_ENTRIES)
+    const all = reset || !this.isLoaded
+    this.isLoaded = true
+    this.shown = new Set(this.entries.flatMap((entry) => ('cid' in entry && entry.cid ? [entry.cid] : [])))
+    this.taken = this.taken.filter(({ cid }) => !this.shown.has(cid))
+    this.pending = this.notShown()
+    this.reading.take(messages, !isFirst && this.options.isLooking(), (message) => this.isOwn(message), all)
+    if (reset && !isFirst) this.options.edited()
+    if (!all) this.options.came(messages)
+  }
+
+  isOwn(message: Message): boolean {
+    return (message.nick !== '' && message.nick === this.nick) || (message.cid !== undefined && this.own.has(message.cid))
+  }
+
+  private sent(entries: readonly OutboxEntry[]): void {
+    const left = new Set(entries.map(({ cid }) => cid))
+    const gone = this.waiting.filter(({ cid }) => !left.has(cid))
+    this.taken = [...this.taken, ...gone]
+    this.waiting = entries
+    this.pending = this.notShown()
+    this.options.changed()
+  }
+
+  private notShown(): readonly OutboxEntry[] {
+    return [...this.taken, ...this.waiting].filter(({ cid }) => !this.shown.has(cid))
+  }
+}
+
+/** Where the browser remembers up to where a room was read. */
+export function lastReadKey(src: string, room: string): string {
+  return `roomfile.read ${src} ${room}`
+}
