@@ -143,7 +143,7 @@ export class ChatRoom extends LitElement {
       this.connection = connect(this.src, { room: this.room, signal })
       for await (const event of this.connection) {
         if (event.type === 'state') this.link = event
-        else this.take(event)
+        else if (event.type === 'messages') this.take(event)
       }
     } catch (error) {
       if (!signal.aborted) this.stopped = error as Error
