@@ -1,25 +1,28 @@
 /**
- * The client loop: follow a room by long polling, and post to it. Runs in browsers and in Node, on `fetch` alone.
- * Knows the protocol, and patience: how long to wait, when to try again, when to stop.
- * Knows no DOM and shows nothing; imports nothing but types.
+ * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
+ * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
  */
-import type { Message, Timestamp } from '../server/message.ts'
+import { ask, notOurs, RoomError } from './ask.ts'
+import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './events.ts'
+import { newCid, PollingHub, roomsAt, type Following, type Hub, type HubOptions, type Session } from './hub.ts'
+import { persist, sleep, wake, type Waits } from './patience.ts'
 
-export type { Message, Timestamp }
+export { newCid, RoomError }
+export type { Hub, HubOptions, Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends HubOptions {
   /** The room's name, as people write it. */
   room: string
-  /** Who posts, unless a post says otherwise. @default '' (nobody in particular) */
+  /** Who posts, unless a post says otherwise, or a session does. @default '' (nobody in particular) */
   nick?: string
   /** Go on from here: only what is newer is delivered. Without it everything that the room keeps comes first. */
   timestamp?: Timestamp
   /** Ends the connection and all its posts, promptly. */
   signal?: AbortSignal
-  /** Seconds that the server may hold a poll, 1 to 60. Lower it below the patience of a proxy in between. @default 25 */
-  wait?: number
-  /** Milliseconds before the first new try; doubled with each failure in a row, up to 30 s. @default 1000 */
-  retryDelay?: number
+  /** Whether to be told who is here and who is typing. @default false */
+  presence?: boolean
+  /** A poll that is shared with others, such as `sharedHub()` gives a page. @default one of its own, made of the options */
+  hub?: Hub
 }
 
 export interface PostOptions {
@@ -33,56 +36,36 @@ export interface PostOptions {
   signal?: AbortSignal
 }
 
-/** What came. `reset`: forget everything shown, this is all there is. `gap`: some messages before these are gone. */
-export interface MessagesEvent {
-  type: 'messages'
-  messages: Message[]
-  timestamp: Timestamp
-  reset: boolean
-  gap: boolean
-}
-
-/** How the connection is. While `waiting`, `retryAt` (ms since the epoch) is the next try and `error` the reason. */
-export type StateEvent =
-  | { type: 'state'; state: 'connecting' | 'connected' }
-  | { type: 'state'; state: 'waiting'; retryAt: number; error: Error }
-
-export type RoomEvent = MessagesEvent | StateEvent
-
 export interface Connection extends AsyncIterable<RoomEvent> {
   /**
-   * Posts a message, trying again with the same cid when the network or the server fails for a while.
+   * Posts a message, trying again with the same cid when the network or the server fails for a while. Under the nick of our session
+   * it is posted as the session's.
    * Throws a RoomError with the server's code and words when it is refused or all tries failed.
    */
   post(msg: string, options?: PostOptions): Promise<{ id: string; timestamp: Timestamp }>
+  /**
+   * Takes a nick for us and tells the room that we are here; nobody else can use it meanwhile. Tries until it is done or refused:
+   * a RoomError `nick_taken` (409) or `bad_nick` (400). Another nick ends the session under the one before.
+   *
+   * The session is held as long as the room is followed, and for the server's lease (60 s) longer. One that the server forgot is begun
+   * again by itself; if somebody else has taken the nick meanwhile, a `session` event says so.
+   */
+  join(nick: string): Promise<{ nick: string }>
+  /** Ends our session at once, in all tabs of this browser. Without one it does nothing. */
+  leave(): Promise<void>
+  /** Says that we are typing; call it at each key, it is sent every 3 s at most. Only who has joined can be seen typing. */
+  typing(): void
   /** Cuts the present waiting short: the network is back, or somebody pressed a button. */
   retry(): void
 }
 
-/** An answer that is not the one hoped for: `status` of HTTP, stable `code`, a `message` for people. */
-export class RoomError extends Error {
-  readonly status: number
-  readonly code: string
-  /** Milliseconds that the server wants to be left alone (Retry-After); 0 when it did not say. */
-  readonly retryAfter: number
+const POST_TRIES = 4
 
-  constructor(status: number, code: string, message: string, retryAfter = 0) {
-    super(message)
-    this.name = 'RoomError'
-    this.status = status
-    this.code = code
-    this.retryAfter = retryAfter
-  }
-}
-
-const MAX_DELAY = 30_000
-const MAX_RETRY_AFTER = 3_600_000
-/** What a poll may outlive its wait, and how long a post may take: past this the connection is dead and nobody has noticed. */
-const GRACE = 10_000
-const POST_TIMEOUT = 20_000
+/** How often to say that somebody is typing, in ms; the server believes it for 6 s. */
+const TYPING_EVERY = 3000
 
 /**
- * Connects to a room. Nothing is sent before the first iteration; each iteration is a connection of its own.
+ * Connects to a room. Nothing is sent before the first iteration, join or post.
  *
  * The iteration ends when `signal` aborts. It never gives up while the network or the server fails (network errors, 5xx,
  * 408, 429); any other refusal (an unknown room name, a missing token) is thrown as a RoomError.
@@ -97,153 +80,144 @@ const POST_TIMEOUT = 20_000
  * for await (const event of room) {
  *   if (event.type === 'messages') for (const { nick, msg } of event.messages) console.log(nick, msg)
  * }
+ *
+ * @example
+ * // A bot that is seen in the room, and says who came.
+ * const room = connect('http://localhost:8080', { room: 'lobby', presence: true })
+ * await room.join('bot')
+ * for await (const event of room) {
+ *   if (event.type === 'presence') console.log('here:', event.who.join(', '))
+ *   if (event.type === 'session' && event.error) console.log('somebody took my name:', event.error.message)
+ * }
  */
 export function connect(url: string, options: ConnectOptions): Connection {
-  const address = `${(url || '.').replace(/\/+$/, '')}/rooms/${encodeURIComponent(options.room)}`
-  void new Request(address) // an address that is none throws here, and not with every poll as if the network were down
-  const waits = new Set<() => void>()
-  return {
-    [Symbol.asyncIterator]: () => follow(address, options, waits),
-    post: (msg, post = {}) => postTo(address, msg, options, post),
-    retry: () => waits.forEach((wake) => wake()),
-  }
+  return new RoomConnection(url, options)
 }
 
-async function* follow(address: string, options: ConnectOptions, waits: Set<() => void>): AsyncGenerator<RoomEvent, void> {
-  const { signal, retryDelay = 1000 } = options
-  const wait = Math.max(1, options.wait ?? 25)
-  let { timestamp } = options
-  let failures = 0
-  let connected = false
-  yield { type: 'state', state: 'connecting' }
-  for (;;) {
+class RoomConnection implements Connection {
+  readonly #address: string
+  readonly #options: ConnectOptions
+  readonly #hub: Hub
+  readonly #followings = new Set<Following>()
+  /** Posts that wait for their next try. */
+  readonly #waits: Waits = new Set()
+  #session: Session | undefined
+  /** The join under way, and its end when another one overtakes it. */
+  #joining: { nick: string; done: Promise<unknown>; ends: AbortController } | undefined
+  #typed = -Infinity
+
+  constructor(url: string, options: ConnectOptions) {
+    this.#address = `${roomsAt(url)}/${encodeURIComponent(options.room)}`
+    this.#options = options
+    this.#hub = options.hub ?? new PollingHub(url, options)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RoomEvent, void> {
+    const { room, timestamp = 0, presence = false, signal } = this.#options
     if (signal?.aborted) return
+    const events: RoomEvent[] = []
+    const news: Waits = new Set()
+    let ended: Error | undefined
+    const take = (event: RoomEvent): void => {
+      this.#notice(event)
+      events.push(event)
+      wake(news)
+    }
+    const end = (error: Error): void => {
+      ended = error
+      wake(news)
+    }
+    const following = this.#hub.follow(room, { timestamp, presence }, { take, end })
+    this.#followings.add(following)
+    following.speakAs(this.#session?.nick)
     try {
-      const asked = Date.now()
-      const seconds = connected ? wait : 0 // the first poll, and the first after a failure, tells at once that we are connected
-      const answer = await poll(address, timestamp, seconds, signal)
-      timestamp = answer.timestamp
-      if (!connected) yield { type: 'state', state: 'connected' }
-      connected = true
-      failures = 0
-      if (answer.messages.length > 0 || answer.reset || answer.gap) yield answer
-      // A server on its way out answers at once with nothing, and something broken may do so for ever.
-      else if (Date.now() - asked < Math.min(1000, seconds * 500)) await sleep(jitter(retryDelay), signal, waits)
-    } catch (error) {
-      if (signal?.aborted) return
-      if (!isPassing(error)) throw error
-      connected = false
-      const delay = delayAfter(failures++, retryDelay, error)
-      yield { type: 'state', state: 'waiting', retryAt: Date.now() + delay, error }
-      await sleep(delay, signal, waits)
-      if (!signal?.aborted) yield { type: 'state', state: 'connecting' }
+      for (;;) {
+        const event = events.shift()
+        if (event) yield event
+        else if (ended) throw ended
+        else await sleep(undefined, signal, news)
+        if (signal?.aborted) return
+      }
+    } finally {
+      this.#followings.delete(following)
+      following.close()
     }
   }
-}
 
-async function poll(address: string, timestamp: Timestamp | undefined, wait: number, signal?: AbortSignal): Promise<MessagesEvent> {
-  const query = timestamp === undefined ? `wait=${wait}` : `timestamp=${timestamp}&wait=${wait}`
-  const answer = await ask(`${address}?${query}`, {}, wait * 1000 + GRACE, signal)
-  if (typeof answer['timestamp'] !== 'number' || !Array.isArray(answer['messages'])) throw notOurs()
-  return {
-    type: 'messages',
-    messages: answer['messages'] as Message[],
-    timestamp: answer['timestamp'],
-    reset: answer['reset'] === true,
-    gap: answer['gap'] === true,
-  }
-}
-
-async function postTo(
-  address: string,
-  msg: string,
-  options: ConnectOptions,
-  post: PostOptions,
-): Promise<{ id: string; timestamp: Timestamp }> {
-  const { tries = 4, cid = newCid(), nick = options.nick ?? '' } = post
-  const signal = either(options.signal, post.signal)
-  const request = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ msg, nick, cid }) }
-  for (let failures = 0; ; failures++) {
-    try {
-      const { id, timestamp } = await ask(address, request, POST_TIMEOUT, signal)
+  async post(msg: string, post: PostOptions = {}): Promise<{ id: string; timestamp: Timestamp }> {
+    const { tries = POST_TRIES, cid = newCid(), nick = this.#session?.nick ?? this.#options.nick ?? '' } = post
+    const signal = either(this.#options.signal, post.signal)
+    if (this.#joining?.nick === nick) await this.#joining.done
+    const send = async (): Promise<{ id: string; timestamp: Timestamp }> => {
+      const session = this.#session?.nick === nick ? { session: this.#session.id } : {}
+      const { id, timestamp } = await ask(this.#address, { body: { msg, nick, cid, ...session }, token: this.#options.token, signal })
       if (typeof id !== 'string' || typeof timestamp !== 'number') throw notOurs()
       return { id, timestamp }
-    } catch (error) {
-      if (signal?.aborted || !isPassing(error) || failures + 1 >= tries) throw error
-      await sleep(delayAfter(failures, options.retryDelay ?? 1000, error), signal)
+    }
+    const sendInSession = async (): Promise<{ id: string; timestamp: Timestamp }> => {
+      try {
+        return await send()
+      } catch (error) {
+        if (!(error instanceof RoomError && error.code === 'no_session')) throw error
+        this.#session = await this.#hub.join(this.#options.room, nick, signal) // the server forgot it, before a poll could tell us
+        return send()
+      }
+    }
+    const posted = await persist(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, waits: this.#waits })
+    this.#typed = -Infinity // what was typed is said: the next key begins anew
+    return posted
+  }
+
+  async join(nick: string): Promise<{ nick: string }> {
+    this.#joining?.ends.abort()
+    const ends = new AbortController()
+    const asked = this.#hub.join(this.#options.room, nick, either(this.#options.signal, ends.signal))
+    const joining = { nick, ends, done: asked.catch(() => undefined) } // whoever waits for it asks for the session afterwards
+    this.#joining = joining
+    try {
+      const session = await asked
+      ends.signal.throwIfAborted()
+      const before = this.#session
+      this.#session = session
+      for (const following of this.#followings) following.speakAs(nick)
+      if (before && before.nick !== nick) await this.#hub.leave(this.#options.room, before.nick)
+      return { nick }
+    } finally {
+      if (this.#joining === joining) this.#joining = undefined
     }
   }
-}
 
-/** One request and its JSON. Throws a RoomError for whatever is no 2xx, and for an answer that is not ours (status 0). */
-async function ask(url: string, request: RequestInit, timeout: number, signal?: AbortSignal): Promise<Record<string, unknown>> {
-  const ends = either(signal, AbortSignal.timeout(timeout))
-  const response = await fetch(url, { ...request, cache: 'no-store', signal: ends ?? null })
-  const body: unknown = await response.json().catch((error: unknown) => {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  })
-  if (!response.ok) throw refusal(response, body)
-  if (!isRecord(body)) throw notOurs()
-  return body
-}
+  async leave(): Promise<void> {
+    this.#joining?.ends.abort()
+    const session = this.#session
+    this.#session = undefined
+    if (session) await this.#hub.leave(this.#options.room, session.nick)
+  }
 
-function refusal(response: Response, body: unknown): RoomError {
-  const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {}
-  const code = typeof error['code'] === 'string' ? error['code'] : `http_${response.status}`
-  const message = typeof error['message'] === 'string' ? error['message'] : `HTTP ${response.status} ${response.statusText}`.trim()
-  return new RoomError(response.status, code, message, retryAfterOf(response))
-}
+  typing(): void {
+    const now = performance.now()
+    if (!this.#session || now - this.#typed < TYPING_EVERY) return
+    this.#typed = now
+    const { token, signal } = this.#options
+    ask(`${this.#address}/typing`, { body: { session: this.#session.id }, token, signal }).catch(() => {
+      this.#typed = -Infinity // nobody need care: the next key says it again
+    })
+  }
 
-const notOurs = (): RoomError =>
-  new RoomError(0, 'not_roomfile', 'The answer is not one of roomfile. Is there a proxy or a sign-in page in between?')
+  retry(): void {
+    this.#hub.retry()
+    wake(this.#waits)
+  }
 
-/** Retry-After is a number of seconds or a date (RFC 9110, 10.2.3). */
-function retryAfterOf(response: Response): number {
-  const value = response.headers.get('Retry-After') ?? ''
-  const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return delay > 0 ? Math.min(delay, MAX_RETRY_AFTER) : 0
-}
-
-/** Whether waiting may help: everything does, except a refusal that the server means. */
-function isPassing(error: unknown): error is Error {
-  if (!(error instanceof RoomError)) return error instanceof Error
-  return error.status === 0 || error.status >= 500 || error.status === 408 || error.status === 429
-}
-
-function delayAfter(failures: number, retryDelay: number, error: Error): number {
-  const delay = jitter(Math.min(MAX_DELAY, retryDelay * 2 ** failures))
-  return error instanceof RoomError ? Math.max(delay, error.retryAfter) : delay
-}
-
-/** So that the clients of a server that comes back do not come back together. */
-const jitter = (delay: number): number => delay * (0.5 + Math.random() / 2)
-
-/** Ends after `delay` ms, when the signal aborts, or when somebody calls what it leaves in `waits`. */
-function sleep(delay: number, signal?: AbortSignal, waits?: Set<() => void>): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) return resolve()
-    const timer = setTimeout(wake, delay)
-    signal?.addEventListener('abort', wake)
-    waits?.add(wake)
-    function wake(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', wake)
-      waits?.delete(wake)
-      resolve()
-    }
-  })
+  /** What an event means for us, besides being told. */
+  #notice(event: RoomEvent): void {
+    if (event.type === 'session')
+      this.#session = event.nick === undefined || event.id === undefined ? undefined : { nick: event.nick, id: event.id }
+    else if (event.type === 'state' && event.state === 'connected') wake(this.#waits) // what kept the posts waiting is over
+  }
 }
 
 function either(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
   const given = signals.filter((signal) => signal !== undefined)
   return given.length > 1 ? AbortSignal.any(given) : given[0]
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-
-/** A random identity for a post. */
-export function newCid(): string {
-  // crypto.randomUUID() is missing where a page comes over plain http from the local network; getRandomValues() is not.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

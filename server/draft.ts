@@ -18,7 +18,16 @@ export function draftOf(fields: { msg?: unknown; nick?: unknown; cid?: unknown }
   const bytes = bytesIn(msg)
   if (bytes > limits.maxMessage) throw new RoomfileError('too_large', `the message has ${bytes} bytes; ${limits.maxMessage} are the most`)
   const by = nick === '' ? '' : checkedNick(nick)
-  if (cid === undefined || cid === null) return { msg, nick: by }
+  const id = checkedCid(cid)
+  return id === undefined ? { msg, nick: by } : { msg, nick: by, cid: id }
+}
+
+/**
+ * A client's own id for what it asks, where it sent one.
+ * @throws RoomfileError `bad_cid`
+ */
+export function checkedCid(cid: unknown): string | undefined {
+  if (cid === undefined || cid === null) return undefined
   if (typeof cid !== 'string' || cid === '' || cid.length > MOST_CID) throw new RoomfileError('bad_cid')
-  return { msg, nick: by, cid }
+  return cid
 }

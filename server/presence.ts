@@ -29,6 +29,8 @@ const TYPING_MS = 6000
 const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
 
 interface Lease extends Session {
+  /** The client's own id for it, which nobody else knows. */
+  readonly cid: string | undefined
   /** When it ends (monotonic), unless a poll is parked. */
   until: number
   parked: number
@@ -83,14 +85,22 @@ export class Presence {
    * Takes a nick for a new session. It is taken from this moment on: of two who ask at once, one gets it.
    * @throws RoomfileError `bad_nick`, `nick_taken`
    */
-  join(nick: string): Session {
+  join(nick: string, cid?: string): Session {
     this.checkFree(checkedNick(nick))
-    const lease = { id: randomUUID(), nick, until: 0, parked: 0, typingUntil: 0 }
+    const lease = { id: randomUUID(), nick, cid, until: 0, parked: 0, typingUntil: 0 }
     this.#leases.set(lease.id, lease)
     this.#byNick.set(keyOf(nick), lease)
     this.#renew(lease)
     this.#watch(lease)
     this.#changed()
+    return lease
+  }
+
+  /** The session that a client began under this nick and cid, its lease renewed; undefined when there is none. */
+  again(nick: string, cid: string): Session | undefined {
+    const lease = this.#byNick.get(keyOf(nick))
+    if (lease?.nick !== nick || lease.cid !== cid) return undefined
+    this.#renew(lease)
     return lease
   }
 

@@ -71,10 +71,13 @@ export class Room {
 
   /**
    * Begins a session, and tells the room of it.
+   * @param cid the client's own id: one that began a session under this nick, which lives, goes on with it, and the room is told nothing
    * @throws RoomfileError `bad_nick`, `nick_taken`, or what the store says: then the nick is free again
    */
-  async join(nick: string): Promise<Session> {
-    const session = this.presence.join(nick)
+  async join(nick: string, cid?: string): Promise<Session> {
+    const earlier = cid === undefined ? undefined : this.presence.again(nick, cid)
+    if (earlier) return earlier
+    const session = this.presence.join(nick, cid)
     try {
       await this.#append({ type: 'join', nick, msg: '' })
     } catch (error) {

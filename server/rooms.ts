@@ -73,14 +73,13 @@ export class Rooms {
    * @param more what else to wait for, besides messages in the rooms
    * @returns undefined when the wait ended with nothing, or the client went away
    */
-  async until<T>(
-    rooms: readonly Room[],
-    tell: () => T | undefined,
-    { ms, signal }: Wait,
-    more: readonly Waiters[] = [],
-  ): Promise<T | undefined> {
+  async until<T>(rooms: readonly Room[], tell: () => T | undefined, wait: Wait, more: readonly Waiters[] = []): Promise<T | undefined> {
     await Promise.all(rooms.map((room) => room.look()))
-    const waiters = [...rooms.map((room) => room.waiters), ...more]
+    return this.parked([...rooms.map((room) => room.waiters), ...more], tell, wait)
+  }
+
+  /** The same, for rooms that have been looked at already. */
+  async parked<T>(waiters: readonly Waiters[], tell: () => T | undefined, { ms, signal }: Wait): Promise<T | undefined> {
     const end = performance.now() + ms * (1 - JITTER * Math.random())
     // From here to parking nothing else runs: what changes later than this look wakes the wait (rule 4).
     for (;;) {

@@ -5,7 +5,7 @@
 import fresh from 'fresh'
 import parseRange from 'range-parser'
 import type { News } from '../backlog.ts'
-import { draftOf } from '../draft.ts'
+import { checkedCid, draftOf } from '../draft.ts'
 import { quoted, RoomfileError } from '../errors.ts'
 import {
   goneSignal,
@@ -20,20 +20,19 @@ import {
   type Handler,
   type Request,
 } from '../http.ts'
-import { lineOf, type Timestamp } from '../message.ts'
+import type { Timestamp } from '../message.ts'
 import { checkedNick, type SessionId } from '../presence.ts'
 import type { Room } from '../room.ts'
 import { roomName } from '../room-name.ts'
 import type { Rooms } from '../rooms.ts'
 import type { Store } from '../store.ts'
+import { encode, encodeWith } from './answer.ts'
 import type { DialectOptions } from './dialect.ts'
+import { parseVersion, pollMany, questionsIn } from './many-rooms.ts'
 
 /** Seconds. */
 const DEFAULT_WAIT = 25
 const MOST_WAIT = 60
-
-/** How many rooms one poll may name. */
-const MOST_ROOMS = 100
 
 /** Room for the other fields of a form or a JSON object. */
 const OTHER_FIELDS = 4096
@@ -70,7 +69,8 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     async poll(req, res) {
       const room = rooms.get(nameIn(req))
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
-      const version = versionIn(req)
+      const presence = queryValue(req, 'presence')
+      const version = presence === undefined ? undefined : parseVersion(presence)
       const session = queryValue(req, 'session')
       const { timestamp, conditional } = await timestampIn(req, room)
       const tell = (): News | undefined => room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
@@ -78,25 +78,23 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const news = await rateLimit.parked(req, () => (session === undefined ? poll() : room.presence.attend(session, poll)))
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.quiet
-      const json = isNews(room, version) ? withAttendance(told, room) : encode(told)
+      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.attendance }) : encode(told)
       sendJson(res, 200, json, validators(told.timestamp))
     },
 
     async rooms(req, res) {
       const poll = queryValue(req, 'poll')
       if (poll === undefined) return sendJson(res, 200, JSON.stringify({ rooms: await summaries(rooms) }))
-      const wanted = wantedIn(poll, rooms)
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
-      const told = await rateLimit.parked(req, () => rooms.until([...wanted.keys()], () => newsOf(wanted), wait))
-      const entries = [...(told ?? [])].map(([room, news]) => `${JSON.stringify(room.name)}:${encode(news).toString()}`)
-      sendJson(res, 200, `{"rooms":{${entries.join(',')}}}`)
+      const told = await rateLimit.parked(req, () => pollMany(questionsIn(poll), rooms, wait))
+      sendJson(res, 200, `{"rooms":{${told.join(',')}}}`)
     },
 
     async join(req, res) {
       const room = rooms.get(nameIn(req))
       await rateLimit.post(req)
-      const { nick } = fieldsIn(await readBody(req, OTHER_FIELDS))
-      const session = await room.join(checkedNick(nick))
+      const { nick, cid } = fieldsIn(await readBody(req, OTHER_FIELDS))
+      const session = await room.join(checkedNick(nick), checkedCid(cid))
       sendJson(res, 201, JSON.stringify({ id: session.id, nick: session.nick }))
     },
 
@@ -219,56 +217,8 @@ function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: str
   return second < Math.floor(Date.now() / 1000) ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag }
 }
 
-/** The version of who is there that a client knows, where it wants to be told of changes. */
-function versionIn(req: Request): number | undefined {
-  const version = queryValue(req, 'presence')
-  if (version === undefined) return undefined
-  if (!/^\d{1,16}$/.test(version))
-    throw new RoomfileError('bad_presence', `presence is the version that a poll returned, or 0, not ${quoted(version)}`)
-  return Number(version)
-}
-
 function isNews(room: Room, version: number | undefined): boolean {
   return version !== undefined && version !== room.presence.version
-}
-
-const encoded = new WeakMap<News, Buffer>()
-
-/** The JSON answer to a poll, made once for all who wait at one timestamp. A message in it is its line in the file. */
-function encode(news: News): Buffer {
-  let json = encoded.get(news)
-  if (!json) {
-    const { timestamp, messages, reset, gap } = news
-    const newest = messages.findLast(({ type }) => type === 'msg')?.msg ?? ''
-    const flags = `${reset ? ',"reset":true' : ''}${gap ? ',"gap":true' : ''}`
-    json = Buffer.from(`{"timestamp":${timestamp},"msg":${JSON.stringify(newest)},"messages":[${messages.map(lineOf).join(',')}]${flags}}`)
-    encoded.set(news, json)
-  }
-  return json
-}
-
-function withAttendance(news: News, { presence }: Room): string {
-  return `${encode(news).toString().slice(0, -1)},"presence":${JSON.stringify(presence.attendance)}}`
-}
-
-/** The rooms with news among those that are wanted; undefined when there are none. */
-function newsOf(wanted: ReadonlyMap<Room, Timestamp>): Map<Room, News> | undefined {
-  const all = [...wanted].map(([room, timestamp]) => [room, room.news(timestamp)] as const)
-  const found = all.filter((entry): entry is [Room, News] => entry[1] !== undefined)
-  return found.length > 0 ? new Map(found) : undefined
-}
-
-/** `lobby:0,dev:1795219764123` */
-function wantedIn(poll: string, rooms: Rooms): Map<Room, Timestamp> {
-  const pairs = poll.split(',')
-  if (pairs.length > MOST_ROOMS) throw new RoomfileError('bad_poll', `one poll can name ${MOST_ROOMS} rooms, not ${pairs.length}`)
-  return new Map(
-    pairs.map((pair) => {
-      const [name = '', timestamp, ...more] = pair.split(':')
-      if (timestamp === undefined || more.length > 0) throw new RoomfileError('bad_poll', `not a room and its timestamp: ${quoted(pair)}`)
-      return [rooms.get(roomName(name)), parseTimestamp(timestamp)]
-    }),
-  )
 }
 
 async function summaries(rooms: Rooms): Promise<Record<string, object>> {

@@ -14,6 +14,14 @@ const gives =
   (response) =>
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
 
+/** The answer to a poll that tells this of the room that was asked for. */
+const tells =
+  (news: object): Answer =>
+  (response, request) => {
+    const poll = new URL(request.url ?? '', 'http://localhost').searchParams.get('poll') ?? ''
+    return gives({ rooms: { [poll.split(':')[0] ?? '']: news } })(response, request)
+  }
+
 const refuses = (status: number, headers = {}): Answer => gives({ error: { code: 'because', message: 'It is so.' } }, status, headers)
 const drops: Answer = (response) => response.destroy()
 const parks: Answer = () => undefined
@@ -55,23 +63,23 @@ const states = (events: RoomEvent[]): string[] => events.map((event) => (event.t
 test('the first poll asks for everything at once, the next goes on from its timestamp and waits', async (t) => {
   const { join, asked } = await serve(
     t,
-    gives({ timestamp: 5, msg: 'hello', messages: [hello] }),
-    gives({ timestamp: 6, msg: 'x', messages: [hello] }),
+    tells({ timestamp: 5, msg: 'hello', messages: [hello] }),
+    tells({ timestamp: 6, msg: 'x', messages: [hello] }),
   )
   const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
-  t.deepEqual(asked, ['/chat/rooms/lobby?wait=0', '/chat/rooms/lobby?timestamp=5&wait=25'])
+  t.deepEqual(asked, ['/chat/rooms?poll=lobby:0&wait=0', '/chat/rooms?poll=lobby:5&wait=25'])
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
   t.deepEqual(events[2], { type: 'messages', messages: [hello], timestamp: 5, reset: false, gap: false })
 })
 
 test('a room in Chinese, a timestamp to go on from and a shorter wait reach the server', async (t) => {
-  const { join, asked } = await serve(t, gives({ timestamp: 7, messages: [hello] }), gives({ timestamp: 8, messages: [hello] }))
+  const { join, asked } = await serve(t, tells({ timestamp: 7, messages: [hello] }), tells({ timestamp: 8, messages: [hello] }))
   await until(join({ room: '大厅', timestamp: 5, wait: 3 }), (event) => isMessages(event) && event.timestamp === 8)
-  t.deepEqual(asked, ['/chat/rooms/%E5%A4%A7%E5%8E%85?timestamp=5&wait=0', '/chat/rooms/%E5%A4%A7%E5%8E%85?timestamp=7&wait=3'])
+  t.deepEqual(asked, ['/chat/rooms?poll=%E5%A4%A7%E5%8E%85:5&wait=0', '/chat/rooms?poll=%E5%A4%A7%E5%8E%85:7&wait=3'])
 })
 
 test('a reset and a gap are told, even a reset to nothing', async (t) => {
-  const { join } = await serve(t, gives({ timestamp: 5, messages: [hello], gap: true }), gives({ timestamp: 9, messages: [], reset: true }))
+  const { join } = await serve(t, tells({ timestamp: 5, messages: [hello], gap: true }), tells({ timestamp: 9, messages: [], reset: true }))
   const told = (await until(join(), (event) => isMessages(event) && event.reset)).filter(isMessages)
   t.deepEqual(
     told.map(({ reset, gap, messages }) => ({ reset, gap, count: messages.length })),
@@ -83,8 +91,8 @@ test('a reset and a gap are told, even a reset to nothing', async (t) => {
 })
 
 test('a wait that ends with nothing is no event', async (t) => {
-  const nothing = { timestamp: 5, msg: '', messages: [] }
-  const { join } = await serve(t, gives(nothing), gives(nothing), gives({ timestamp: 6, messages: [hello] }))
+  const nothing = gives({ rooms: {} })
+  const { join } = await serve(t, nothing, nothing, tells({ timestamp: 6, messages: [hello] }))
   t.deepEqual(states(await until(join(), isMessages)), ['connecting', 'connected', 'messages'])
 })
 
@@ -97,10 +105,10 @@ for (const [name, failure] of Object.entries({
   'JSON of somebody else': gives({ hello: 1 }),
 })) {
   test(`after ${name} the loop goes on from its timestamp, at first without a wait`, async (t) => {
-    const { join, asked } = await serve(t, gives({ timestamp: 5, messages: [hello] }), failure, gives({ timestamp: 6, messages: [hello] }))
+    const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), failure, tells({ timestamp: 6, messages: [hello] }))
     const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
     t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
-    t.deepEqual(asked.slice(1), ['/chat/rooms/lobby?timestamp=5&wait=25', '/chat/rooms/lobby?timestamp=5&wait=0'])
+    t.deepEqual(asked.slice(1), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
   })
 }
 
@@ -140,7 +148,7 @@ test('an address that is none is refused at once', (t) => {
 })
 
 test('the signal ends a parked poll', async (t) => {
-  const { join, ends } = await serve(t, gives({ timestamp: 5, messages: [hello] }), () => ends.abort())
+  const { join, ends } = await serve(t, tells({ timestamp: 5, messages: [hello] }), () => ends.abort())
   t.deepEqual(states(await until(join(), () => false)), ['connecting', 'connected', 'messages'])
 })
 

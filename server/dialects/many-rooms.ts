@@ -1,0 +1,122 @@
+/**
+ * One poll for many rooms, as a browser with many tabs asks it: what was asked for, and the rooms that have something to tell.
+ * A room that cannot be polled costs only itself. Knows no requests; waiting is the rooms' affair.
+ */
+import { quoted, RoomfileError, toRoomfileError } from '../errors.ts'
+import { parseTimestamp } from '../http.ts'
+import type { Timestamp } from '../message.ts'
+import type { SessionId } from '../presence.ts'
+import type { Room } from '../room.ts'
+import { roomName } from '../room-name.ts'
+import type { Rooms, Wait } from '../rooms.ts'
+import type { Waiters } from '../waiters.ts'
+import { encodeWith } from './answer.ts'
+
+/** How many rooms one poll may name. */
+const MOST_ROOMS = 100
+
+export interface Question {
+  /** As the client wrote it. */
+  readonly name: string
+  readonly timestamp: Timestamp
+  /** The version of who is here that it knows; undefined when it does not want to know. */
+  readonly version: number | undefined
+  /** Sessions of the room that it holds. */
+  readonly sessions: readonly SessionId[]
+}
+
+interface Asked extends Question {
+  readonly room: Room
+}
+
+/**
+ * Reads `lobby:0,dev:1795219764123:1795228185206:f90ed4f5-…`: a room, a timestamp, then optionally a version of who is here (or nothing)
+ * and ids of sessions.
+ * @throws RoomfileError `bad_poll`, `bad_timestamp`, `bad_presence`
+ */
+export function questionsIn(poll: string): Question[] {
+  const parts = poll.split(',')
+  if (parts.length > MOST_ROOMS) throw new RoomfileError('bad_poll', `one poll can name ${MOST_ROOMS} rooms, not ${parts.length}`)
+  return parts.map((part) => {
+    const [name = '', timestamp, version = '', ...sessions] = part.split(':')
+    if (timestamp === undefined) throw new RoomfileError('bad_poll', `not a room and its timestamp: ${quoted(part)}`)
+    return { name, timestamp: parseTimestamp(timestamp), version: version === '' ? undefined : parseVersion(version), sessions }
+  })
+}
+
+/** A version of who is here as clients write it. @throws RoomfileError `bad_presence` */
+export function parseVersion(text: string): number {
+  if (/^\d{1,16}$/.test(text)) return Number(text)
+  throw new RoomfileError('bad_presence', `presence is the version that a poll returned, or 0, not ${quoted(text)}`)
+}
+
+/**
+ * Polls many rooms at once.
+ * @returns for each room with something to tell its name and what it tells, as a member of a JSON object; none when the wait ended
+ */
+export async function pollMany(questions: readonly Question[], rooms: Rooms, wait: Wait): Promise<string[]> {
+  const asked: Asked[] = []
+  const failed: string[] = []
+  await Promise.all(
+    questions.map(async (question) => {
+      try {
+        const room = rooms.get(roomName(question.name))
+        await room.look()
+        asked.push({ ...question, room })
+      } catch (error) {
+        failed.push(member(question.name, errorOf(error)))
+      }
+    }),
+  )
+  const tell = (): string[] | undefined => {
+    const told = asked.filter(hasNews).map((question) => member(question.room.name, answerTo(question)))
+    return told.length > 0 ? told : undefined
+  }
+  const poll = (): Promise<string[] | undefined> =>
+    rooms.parked(asked.flatMap(waitersOf), tell, failed.length > 0 ? { ...wait, ms: 0 } : wait)
+  const told = await attending(asked, poll)
+  return [...failed, ...(told ?? [])]
+}
+
+function waitersOf({ room, version, sessions }: Asked): Waiters[] {
+  return version === undefined && sessions.length === 0 ? [room.waiters] : [room.waiters, room.presence.waiters]
+}
+
+/** Holds the leases of all sessions that are named and live, for as long as the poll takes. */
+function attending<T>(asked: readonly Asked[], poll: () => Promise<T>): Promise<T> {
+  const all = asked.flatMap(({ room, sessions }) => sessions.map((id) => ({ presence: room.presence, id })))
+  const held = all.filter(({ presence, id }) => presence.has(id))
+  return held.reduce(
+    (inner, { presence, id }) =>
+      () =>
+        presence.attend(id, inner),
+    poll,
+  )()
+}
+
+function lostTo({ room, sessions }: Asked): SessionId[] {
+  return sessions.filter((id) => !room.presence.has(id))
+}
+
+function isPresenceNews({ room, version }: Asked): boolean {
+  return version !== undefined && version !== room.presence.version
+}
+
+function hasNews(asked: Asked): boolean {
+  return asked.room.news(asked.timestamp) !== undefined || isPresenceNews(asked) || lostTo(asked).length > 0
+}
+
+function answerTo(asked: Asked): string {
+  const { room, timestamp } = asked
+  const presence = isPresenceNews(asked) ? room.presence.attendance : undefined
+  return encodeWith(room.news(timestamp) ?? room.quiet, { presence, lost: lostTo(asked) })
+}
+
+function errorOf(thrown: unknown): string {
+  const { status, code, message } = toRoomfileError(thrown)
+  return JSON.stringify({ error: { status, code, message } })
+}
+
+function member(name: string, json: string): string {
+  return `${JSON.stringify(name)}:${json}`
+}
