@@ -149,33 +149,12 @@ export const chatRoomStyle = css`
     color: var(--alert);
     background: color-mix(in srgb, var(--alert) 9%, transparent);
   }
-  .composer {
-    border: 1px solid var(--line);
-    border-radius: 14px;
-    background: var(--raised);
-    transition: border-color 0.15s;
-  }
-  .composer:has(textarea:focus-visible) {
-    border-color: var(--accent);
-    box-shadow: 0 0 0 1px var(--accent);
-  }
-  textarea,
   input,
   button {
     font: inherit;
     color: inherit;
     background: none;
     border: 0;
-  }
-  textarea {
-    display: block;
-    width: 100%;
-    max-height: 40dvh;
-    padding: 0.7rem 0.95rem 0.2rem;
-    resize: none;
-  }
-  textarea:focus-visible {
-    outline: none; /* its frame is the composer's */
   }
   ::placeholder {
     color: var(--quiet);
@@ -185,7 +164,7 @@ export const chatRoomStyle = css`
     display: flex;
     align-items: center;
     gap: 0.75rem;
-    padding: 0.25rem 0.45rem 0.45rem 0.95rem;
+    padding: 0.35rem 0.95rem 0;
   }
   .name {
     width: 9rem;
@@ -206,9 +185,6 @@ export const chatRoomStyle = css`
     font-size: 0.75rem;
     white-space: nowrap;
     color: var(--quiet);
-  }
-  .state + .send {
-    margin-inline-start: 0;
   }
   .state::before {
     content: '';
@@ -233,26 +209,5 @@ export const chatRoomStyle = css`
   }
   .notice button:hover {
     background: color-mix(in srgb, var(--alert) 12%, transparent);
-  }
-  .send {
-    margin-inline-start: auto;
-    padding: 0.4rem 1.05rem;
-    border-radius: 10px;
-    font-weight: 600;
-    white-space: nowrap;
-    color: var(--raised);
-    background: var(--accent);
-  }
-  .send:hover {
-    filter: brightness(1.08);
-  }
-  .send:disabled {
-    cursor: default;
-    opacity: 0.6;
-  }
-  @media (prefers-reduced-motion: reduce) {
-    .composer {
-      transition: none;
-    }
   }
 `

@@ -8,7 +8,7 @@ import { guard } from 'lit/directives/guard.js'
 import { createRef, ref } from 'lit/directives/ref.js'
 import { chatRoomStyle } from './chat-room-style.ts'
 import { connect, newCid, RoomError, type Connection, type MessagesEvent, type StateEvent } from './client.ts'
-import { fit, isSend } from './composer.ts'
+import type { ChatComposer, SendEvent } from './composer.ts'
 import { markdownStyle } from './markdown-style.ts'
 import { logView, type Entry } from './message-view.ts'
 import { recall, remember } from './remembered.ts'
@@ -24,7 +24,7 @@ const NOTE = 6000
 /**
  * A chat room on a page.
  *
- * - `src`: where roomfile is, `.` by default: the folder of the page
+ * - `src`: where roomfile is; by default where this script came from, which is in the folder assets/ there
  * - `room`: the room's name, `lobby` by default
  * - `nick`: who writes, at first; then what the reader chose, which the browser remembers
  *
@@ -64,7 +64,7 @@ export class ChatRoom extends LitElement {
   private readonly texts = textsFor(navigator.language)
   private readonly clock = clockFor(navigator.language)
   private readonly log = createRef<HTMLElement>()
-  private readonly field = createRef<HTMLTextAreaElement>()
+  private readonly composer = createRef<ChatComposer>()
   private readonly resized = new ResizeObserver(() => this.stick())
   private connection: Connection | undefined
   private ends = new AbortController()
@@ -76,7 +76,7 @@ export class ChatRoom extends LitElement {
 
   constructor() {
     super()
-    this.src = '.'
+    this.src = new URL('..', import.meta.url).href
     this.room = 'lobby'
     this.nick = recall('roomfile.nick')
     this.entries = []
@@ -103,7 +103,7 @@ export class ChatRoom extends LitElement {
 
   /** Puts the cursor where the next message is written. */
   override focus(options?: FocusOptions): void {
-    this.field.value?.focus(options)
+    this.composer.value?.focus(options)
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -190,34 +190,20 @@ export class ChatRoom extends LitElement {
     remember('roomfile.nick', this.nick)
   }
 
-  private readonly typed = (event: KeyboardEvent): void => {
-    if (!isSend(event)) return
-    event.preventDefault()
-    void this.send()
-  }
-
-  private readonly submitted = (event: SubmitEvent): void => {
-    event.preventDefault()
-    void this.send()
-  }
-
-  /** The text leaves the field when the room has it, and not before. */
-  private async send(): Promise<void> {
-    const field = this.field.value
+  /** A text that the room does not take goes back to where it was written. */
+  private readonly send = async ({ detail: { msg } }: SendEvent): Promise<void> => {
     const { connection, nick } = this
-    const msg = field?.value.trimEnd() ?? ''
-    if (!field || !connection || this.sending || msg.trim() === '') return
+    if (!connection) return this.composer.value?.restore(msg)
     if (this.tried?.msg !== msg || this.tried.nick !== nick) this.tried = { msg, nick, cid: newCid() }
     this.sending = true
     this.unsent = undefined
     try {
       await connection.post(msg, { nick, cid: this.tried.cid })
       this.tried = undefined
-      field.value = ''
-      fit(field)
       this.toEnd()
     } catch (error) {
       this.unsent = error as Error
+      this.composer.value?.restore(msg)
     } finally {
       this.sending = false
     }
@@ -260,18 +246,17 @@ export class ChatRoom extends LitElement {
   private composerView(): TemplateResult {
     const { texts, link, sending } = this
     const state = this.stopped || link.state === 'waiting' ? nothing : html`<span class="state ${link.state}">${texts[link.state]}</span>`
-    return html`<form class="composer" @submit=${this.submitted}>
-      <textarea
-        ${ref(this.field)}
-        rows="1"
-        dir="auto"
-        enterkeyhint="send"
-        aria-label=${texts.message}
-        placeholder=${texts.placeholder}
-        ?readonly=${sending}
-        @keydown=${this.typed}
-        @input=${(event: InputEvent) => fit(event.target as HTMLTextAreaElement)}
-      ></textarea>
+    return html`<chat-composer
+        ${ref(this.composer)}
+        part="composer"
+        exportparts="field, toolbar, send, preview"
+        .texts=${texts}
+        .room=${this.room}
+        .nick=${this.nick}
+        .nicks=${this.nicks()}
+        ?disabled=${sending}
+        @send=${this.send}
+      ></chat-composer>
       <div class="row">
         <input
           class="name"
@@ -283,8 +268,11 @@ export class ChatRoom extends LitElement {
           @change=${this.renamed}
         />
         ${state}
-        <button class="send" ?disabled=${sending}>${sending ? texts.sending : texts.send}</button>
-      </div>
-    </form>`
+      </div>`
+  }
+
+  /** Whom one may mention: those who are in what is shown. */
+  private nicks(): string[] {
+    return [...new Set(this.entries.flatMap((entry) => (entry.type === 'gap' ? [] : [entry.nick])))]
   }
 }

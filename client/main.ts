@@ -3,7 +3,7 @@
  * Knows the page's address and the list of rooms; the room itself is <chat-room>'s.
  */
 import { html, render } from 'lit'
-import { ChatRoom } from './chat-room.ts'
+import { ChatRoom } from './elements.ts'
 import { textsFor } from './texts.ts'
 
 /** Rooms in the header; a list is no directory. */
@@ -14,9 +14,8 @@ const texts = textsFor(navigator.language)
 
 document.documentElement.lang = texts.language
 document.title = texts.title(room)
-customElements.define('chat-room', ChatRoom)
 
-const element = document.createElement('chat-room') as ChatRoom
+const element = new ChatRoom()
 element.room = room
 document.querySelector('main')?.replaceChildren(element)
 // On a phone the focus would open the keyboard over the messages.

@@ -2,12 +2,11 @@
  * The look of the log: messages, those who come and go, and the lines between them.
  * Knows how a message is shown, and shown safely. Knows no connection and keeps no state, but for HTML already made.
  */
-import DOMPurify from 'dompurify'
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { unsafeHTML } from 'lit/directives/unsafe-html.js'
 import type { Message } from './client.ts'
-import { renderMarkdown } from './markdown.ts'
+import { safeHtml } from './safe-html.ts'
 import type { Clock, Texts } from './texts.ts'
 
 /** A message, or the place where messages are missing. */
@@ -16,22 +15,13 @@ export type Entry = Message | { type: 'gap'; id: string }
 /** Messages of one person stand together as long as they follow each other within this many ms. */
 const TOGETHER = 300_000
 
-/** The second lock: renderMarkdown makes nothing else, and if it did, this would stop it. */
-const ALLOWED = {
-  ALLOWED_TAGS: 'p br strong em u s a ul ol li blockquote pre code hr h1 h2 h3 h4 h5 h6 table thead tbody tr th td'.split(' '),
-  ALLOWED_ATTR: ['href', 'title', 'rel', 'target', 'align', 'start', 'class'],
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
-  ALLOW_ARIA_ATTR: false,
-  ALLOW_DATA_ATTR: false,
-}
-
 // A message never changes: what is shown under one id after a reset is another object.
 const made = new WeakMap<Message, string>()
 
 function htmlOf(message: Message): string {
   const known = made.get(message)
   if (known !== undefined) return known
-  const fresh = DOMPurify.sanitize(renderMarkdown(message.msg), ALLOWED)
+  const fresh = safeHtml(message.msg)
   made.set(message, fresh)
   return fresh
 }

@@ -3,10 +3,13 @@
  * Knows words and how dates are written; knows nothing of rooms or elements.
  */
 
+import { chinese as composerChinese, english as composerEnglish } from './composer-texts.ts'
+
 const english = {
   language: 'en',
   anonymous: 'anonymous',
   chat: 'Messages',
+  composer: composerEnglish,
   connected: 'connected',
   connecting: 'connecting…',
   edited: 'The room was edited.',
@@ -36,6 +39,7 @@ const chinese: Texts = {
   language: 'zh-CN',
   anonymous: '匿名',
   chat: '消息',
+  composer: composerChinese,
   connected: '已连接',
   connecting: '正在连接…',
   edited: '聊天记录已被修改。',
