@@ -1,12 +1,13 @@
 /**
  * Builds the page: `node client/build.ts` puts it into dist/page/, for the server to serve as it is.
- * Names under assets/ carry a hash of the content, so they may be cached for ever; index.html may not.
+ * Names under assets/ carry a hash of the content, so they may be cached for ever; index.html and chat-room.js, which name them, may not.
  */
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
+import { emoji } from './build-emoji.ts'
 
 const SOURCE = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
@@ -14,18 +15,22 @@ const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
 /**
  * Builds the page into `folder`, which is emptied first.
  *
- * @returns the files written below `folder`/assets, by the name of their source
+ * @returns the files that a browser fetches before it shows the page, below `folder`
  */
-export async function buildPage(folder: string = PAGE): Promise<Map<string, string>> {
+export async function buildPage(folder: string = PAGE): Promise<string[]> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   const { metafile } = await build({
-    entryPoints: [join(SOURCE, 'main.ts'), join(SOURCE, 'style.css')],
+    entryPoints: ['main.ts', 'elements.ts', 'style.css'].map((name) => join(SOURCE, name)),
     outdir: folder,
     absWorkingDir: folder,
     entryNames: 'assets/[name]-[hash]',
+    chunkNames: 'assets/[name]-[hash]',
+    assetNames: 'assets/[name]-[hash]',
     bundle: true,
     format: 'esm',
+    splitting: true,
+    plugins: [emoji],
     minify: true,
     target: ['chrome123', 'firefox128', 'safari17.5'], // the first ones with light-dark()
     charset: 'utf8',
@@ -37,19 +42,31 @@ export async function buildPage(folder: string = PAGE): Promise<Map<string, stri
     entryPoint ? [[basename(entryPoint), path] as const] : [],
   )
   const assets = new Map(built)
-  await writeFile(join(folder, 'index.html'), withAssets(await readFile(join(SOURCE, 'index.html'), 'utf8'), assets))
+  const scripts = [...reached(metafile, assets.get('main.ts'))]
+  await writeFile(join(folder, 'index.html'), withAssets(await readFile(join(SOURCE, 'index.html'), 'utf8'), assets, scripts))
+  // The address that other sites' pages have in them stays the same.
+  await writeFile(join(folder, 'chat-room.js'), `import './${assets.get('elements.ts')}'\n`)
   await copyFile(join(SOURCE, 'favicon.svg'), join(folder, 'favicon.svg'))
-  return assets
+  return [...scripts, assets.get('style.css') ?? '']
 }
 
-function withAssets(html: string, assets: Map<string, string>): string {
-  return html.replaceAll(/(?<=(?:src|href)=")[^"]+/g, (name) => assets.get(name) ?? name)
+/** Names the files as they are called now, and all scripts at once: a browser would find one after the other. */
+function withAssets(html: string, assets: Map<string, string>, scripts: string[]): string {
+  const preloads = scripts.map((path) => `<link rel="modulepreload" href="${path}" />`).join('')
+  return html.replaceAll(/(?<=(?:src|href)=")[^"]+/g, (name) => assets.get(name) ?? name).replace('</head>', `${preloads}</head>`)
+}
+
+/** A script and what it imports at once, not what it may import later. */
+function reached({ outputs }: Pick<Metafile, 'outputs'>, path = '', seen = new Set<string>()): Set<string> {
+  if (seen.has(path)) return seen
+  seen.add(path)
+  for (const { kind, path: next } of outputs[path]?.imports ?? []) if (kind === 'import-statement') reached({ outputs }, next, seen)
+  return seen
 }
 
 if (import.meta.main) {
   const started = performance.now()
-  const assets = await buildPage()
-  const files = await Promise.all([...assets.values()].map((path) => readFile(join(PAGE, path))))
+  const files = await Promise.all((await buildPage()).map((path) => readFile(join(PAGE, path))))
   const size = files.reduce((sum, file) => sum + gzipSync(file).length, 0)
   console.log(`page built in ${Math.round(performance.now() - started)} ms, ${(size / 1024).toFixed(1)} KB gzipped`)
 }

@@ -6,7 +6,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import { guard } from 'lit/directives/guard.js'
 import { createRef, ref } from 'lit/directives/ref.js'
 import { copy, selectAllIn } from './copy.ts'
-import type { OutboxEntry } from './client.ts'
+import type { OutboxEntry } from './outbox.ts'
 import type { Clock } from './language.ts'
 import { logStyle } from './log-style.ts'
 import { markdownStyle } from './markdown-style.ts'
@@ -14,6 +14,7 @@ import { MessageActions } from './message-actions.ts'
 import { MessageTexts } from './message-text.ts'
 import { logView } from './message-view.ts'
 import { pendingView } from './pending-view.ts'
+import { nickStyle } from './nick-style.ts'
 import { rowsOf, type Entry } from './rows.ts'
 import { Scroller, type Place } from './scroller.ts'
 import { Marker } from './search-view.ts'
@@ -28,7 +29,7 @@ const STEP = 150
  * Escape, `again`, `edit` and `discard` with the `{ cid }` of what was not sent.
  */
 export class ChatLog extends LitElement {
-  static override styles = [logStyle, markdownStyle]
+  static override styles = [logStyle, nickStyle, markdownStyle]
   static override properties = {
     entries: {},
     pending: {},
@@ -64,7 +65,7 @@ export class ChatLog extends LitElement {
   declare query: string
   declare private unfolded: ReadonlySet<string>
   /** The entry from which on they are shown so far. */
-  declare private from: number
+  declare from: number
 
   private readonly frame = createRef<HTMLElement>()
   private readonly made = new MessageTexts()
@@ -146,11 +147,11 @@ export class ChatLog extends LitElement {
     if (this.hasUpdated) this.observe()
   }
 
-  protected override willUpdate(changed: PropertyValues<this>): void {
+  protected override willUpdate(changed: PropertyValues<ChatLog>): void {
     if (changed.has('texts')) this.actions.name(this.texts)
     const before = changed.get('entries')
     if (before && before[0] !== this.entries[0]) this.from = this.startOf(before)
-    if (before || changed.has('from' as keyof this)) this.place = this.returning ?? this.scroller?.place()
+    if (before || changed.has('from')) this.place = this.returning ?? this.scroller?.place()
     if (this.query !== '') this.from = 0
   }
 
@@ -171,8 +172,8 @@ export class ChatLog extends LitElement {
     for (const element of this.renderRoot.querySelectorAll('.log, .lines')) this.resized.observe(element)
   }
 
-  protected override updated(changed: PropertyValues<this>): void {
-    if (this.place && (changed.has('entries') || changed.has('from' as keyof this))) this.scroller?.restore(this.place)
+  protected override updated(changed: PropertyValues<ChatLog>): void {
+    if (this.place && (changed.has('entries') || changed.has('from'))) this.scroller?.restore(this.place)
     if (this.returning && this.entries.length > 0) this.returning = undefined
     this.follow()
     this.fillUp()

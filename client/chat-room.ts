@@ -11,6 +11,7 @@ import type { Message } from './client.ts'
 import { headerView, latestView } from './header-view.ts'
 import { clockFor, languageFor, untilMidnight } from './language.ts'
 import { isMentioned } from './mention.ts'
+import { nickStyle } from './nick-style.ts'
 import { peopleView, typingView } from './people-view.ts'
 import { placeBelow } from './popover.ts'
 import { recall, remember } from './remembered.ts'
@@ -39,7 +40,7 @@ export interface MessageDetail {
 /**
  * A chat room on a page. Attributes, each a property as well:
  *
- * - `src`: where roomfile is; the folder of the page by default
+ * - `src`: where roomfile is; by default where this script came from, which is in the folder assets/ there
  * - `room`: the room's name, `lobby` by default
  * - `nick`: who writes, at first; then what the reader chose, which the browser remembers
  * - `lang`: `en` or `zh`; the browser's languages decide by default
@@ -54,7 +55,7 @@ export interface MessageDetail {
  * <chat-room src="https://chat.example.org/" room="lobby"></chat-room>
  */
 export class ChatRoom extends LitElement {
-  static override styles = chatRoomStyle
+  static override styles = [chatRoomStyle, nickStyle]
   static override properties = { src: {}, room: {}, nick: {}, lang: {}, theme: { reflect: true }, at: {}, now: { state: true }, note: { state: true } }
 
   declare src: string
@@ -83,7 +84,7 @@ export class ChatRoom extends LitElement {
 
   constructor() {
     super()
-    this.src = '.'
+    this.src = new URL('..', import.meta.url).href
     this.room = 'lobby'
     this.nick = ''
     this.lang = ''
@@ -355,16 +356,17 @@ export class ChatRoom extends LitElement {
   }
 
   private footView(visit: Visit, texts: Texts): unknown {
-    const { link, stopped, who, typing, nick, nickError } = visit
+    const { link, stopped, typing, nick, nickError } = visit
     const signIn = new URL(this.src || '.', document.baseURI).href
     return html`${stopped ? stoppedView(stopped, texts, signIn, this.retry) : bannerView(link, Date.now(), texts, this.retry)}
       ${typingView(typing, nick, texts)}
       <chat-composer
-        exportparts="composer"
+        part="composer"
+        exportparts="field, toolbar, send, preview"
         ${ref(this.composer)}
         .texts=${texts}
         .room=${this.room}
-        .nicks=${who}
+        .nicks=${this.nicks(visit)}
         .nick=${this.nick}
         @send=${this.send}
         @typing=${() => visit.type()}
@@ -372,6 +374,11 @@ export class ChatRoom extends LitElement {
       <div class="status">
         ${nickField(this.nick, nickError, texts, this.rename)} ${stateView(link, stopped !== undefined, texts)}
       </div>`
+  }
+
+  /** Whom one may mention: those who are here, and those who said something. */
+  private nicks({ who, entries }: Visit): string[] {
+    return [...new Set([...who, ...entries.flatMap((entry) => ('nick' in entry && entry.nick !== '' ? [entry.nick] : []))])]
   }
 
   private readonly searching = {

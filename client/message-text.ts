@@ -2,18 +2,7 @@
  * The text of a message as an element: Markdown made safe, code blocks with a button that copies them.
  * Knows what a message may look like on the page. Knows no room, and is told the only words it shows.
  */
-import DOMPurify from 'dompurify'
-import { renderMarkdown } from './markdown.ts'
-
-/** The second lock: renderMarkdown makes nothing else, and if it did, this would stop it. */
-const ALLOWED = {
-  ALLOWED_TAGS: 'p br strong em u s a ul ol li blockquote pre code hr h1 h2 h3 h4 h5 h6 table thead tbody tr th td'.split(' '),
-  ALLOWED_ATTR: ['href', 'title', 'rel', 'target', 'align', 'start', 'class'],
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
-  ALLOW_ARIA_ATTR: false,
-  ALLOW_DATA_ATTR: false,
-  RETURN_DOM_FRAGMENT: true as const, // nodes need no trust: no text of ours is ever parsed as HTML again
-}
+import { safeNodes } from './safe-html.ts'
 
 /** A message, or one that is to become one. */
 type Said = { readonly msg: string }
@@ -32,7 +21,7 @@ export class MessageTexts {
     const text = document.createElement('div')
     text.className = 'text'
     text.dir = 'auto'
-    text.append(DOMPurify.sanitize(renderMarkdown(message.msg), ALLOWED))
+    text.append(safeNodes(message.msg))
     for (const block of text.querySelectorAll('pre')) addCopy(block, copyCode)
     for (const table of text.querySelectorAll('table')) table.tabIndex = 0 // a wide one scrolls, by keys as well
     this.made.set(message, text)

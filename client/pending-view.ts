@@ -1,7 +1,7 @@
 /** What was written and is not in the room yet: on its way, or refused and waiting for a word of its author. Knows how it looks. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { OutboxEntry } from './client.ts'
+import type { OutboxEntry } from './outbox.ts'
 import type { MessageTexts } from './message-text.ts'
 import { nickView } from './message-view.ts'
 import { wordsFor, type Texts } from './texts.ts'

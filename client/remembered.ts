@@ -1,23 +1,38 @@
 /**
- * Small texts that outlive the page, in localStorage where the browser lets us.
+ * Small texts that outlive the page, in localStorage where the browser lets us, or as long as the tab, in sessionStorage.
  * Where it does not (blocked cookies, a sandboxed frame, a full disk) a text lives as long as the page, and nobody need care.
  */
-const session = new Map<string, string>()
-
-export function recall(key: string): string {
-  return session.get(key) ?? withStorage((kept) => kept.getItem(key)) ?? ''
+export interface Memory {
+  /** The text under a key, empty if there is none. */
+  readonly recall: (key: string) => string
+  /** Keeps a text; an empty one is forgotten. */
+  readonly remember: (key: string, text: string) => void
 }
 
-export function remember(key: string, text: string): void {
-  session.set(key, text)
-  withStorage((kept) => kept.setItem(key, text))
+function memory(storage: () => Storage): Memory {
+  const page = new Map<string, string>()
+  return {
+    recall: (key) => page.get(key) ?? attempt(() => storage().getItem(key)) ?? '',
+    remember(key, text) {
+      page.set(key, text)
+      attempt(() => (text === '' ? storage().removeItem(key) : storage().setItem(key, text)))
+    },
+  }
 }
 
 /** Merely looking at `localStorage` throws where it is blocked. */
-function withStorage<T>(use: (kept: Storage) => T): T | undefined {
+function attempt<T>(use: () => T): T | undefined {
   try {
-    return use(localStorage)
+    return use()
   } catch {
     return undefined
   }
 }
+
+export const { recall, remember } = memory(() => localStorage)
+
+/** What goes when the tab does. */
+export const tabMemory = memory(() => sessionStorage)
+
+/** The storage itself, for what keeps more than a text; undefined where the browser does not let us. */
+export const storage: Storage | undefined = attempt(() => localStorage)

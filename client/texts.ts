@@ -2,6 +2,7 @@
  * What the page says, in the languages it speaks: one table a language, all with the same keys.
  * Knows words; knows nothing of dates (language.ts), rooms or elements.
  */
+import { chinese as composerChinese, english as composerEnglish } from './composer-texts.ts'
 import { languageFor, type Language } from './language.ts'
 
 const all = (names: readonly string[]): string => names.join(', ')
@@ -45,6 +46,7 @@ const english = {
   close: 'Close',
 
   // writing
+  composer: composerEnglish,
   message: 'Message',
   placeholder: 'Write a message',
   send: 'Send',
@@ -148,6 +150,7 @@ const chinese: Texts = {
   next: '下一条',
   close: '关闭',
 
+  composer: composerChinese,
   message: '消息',
   placeholder: '写点什么',
   send: '发送',

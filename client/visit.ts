@@ -2,11 +2,13 @@
  * One reader's visit to one room, from opening it to leaving it: what has come, who is here, what is on its way, how the connection is.
  * Knows the client and the rules of reading. Knows no DOM: whoever shows it is told when something changed.
  */
-import { connect, outbox, type Connection, type Message, type MessagesEvent, type Outbox, type OutboxEntry, type RoomEvent } from './client.ts'
+import { connect, type Connection, type Message, type MessagesEvent, type RoomEvent } from './client.ts'
 import { LinkState } from './link-state.ts'
+import { outbox, type Outbox, type OutboxEntry } from './outbox.ts'
 import { Reading } from './reading.ts'
 import { recall, remember, storage } from './remembered.ts'
 import type { Entry } from './rows.ts'
+import { sharedHub } from './shared.ts'
 
 /** As many entries as the page keeps; a room that is open for weeks must not fill the memory. */
 const MOST_ENTRIES = 2000
@@ -60,7 +62,12 @@ export class Visit {
     this.options = options
     this.kept = Number(recall(this.readKey))
     this.reading = new Reading(this.kept)
-    this.connection = connect(options.src, { room: options.room, presence: true, signal: this.ends.signal })
+    this.connection = connect(options.src, {
+      room: options.room,
+      presence: true,
+      hub: sharedHub(options.src),
+      signal: this.ends.signal,
+    })
     const key = `roomfile.outbox ${options.src} ${options.room}`
     this.outbox = outbox({ connection: this.connection, storage, key, changed: (entries) => this.sent(entries) })
     this.waiting = this.outbox.entries
