@@ -129,6 +129,7 @@ export const chatRoomStyle = css`
   }
   .count {
     font-size: 0.8125rem;
+    line-height: 1;
     font-variant-numeric: tabular-nums;
   }
 
@@ -148,6 +149,9 @@ export const chatRoomStyle = css`
     border-radius: 8px;
     background: var(--raised);
     appearance: none;
+  }
+  .search input::-webkit-search-cancel-button {
+    display: none; /* Escape and the cross beside it close it */
   }
   .search input:focus-visible {
     outline-offset: -1px;

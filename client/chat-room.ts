@@ -73,6 +73,7 @@ export class ChatRoom extends LitElement {
   private readonly search = new Search()
   private isSearching = false
   private isPeopleOpen = false
+  private wasAtEnd = true
   private visit: Visit | undefined
   /** Where the reader left the rooms, to come back to. */
   private readonly places = new Map<string, Place | undefined>()
@@ -173,8 +174,10 @@ export class ChatRoom extends LitElement {
   }
 
   private readonly looked = (): void => {
-    if (this.isLooking() && this.visit?.isLoaded) this.visit.read()
-    this.requestUpdate()
+    const isRead = this.isLooking() && this.visit?.isLoaded === true && this.visit.read()
+    const atEnd = this.log.value?.atEnd ?? true
+    if (isRead || atEnd !== this.wasAtEnd) this.requestUpdate()
+    this.wasAtEnd = atEnd
   }
 
   /** The tab came to the front: it may be another day, and whoever was signed out may have signed in elsewhere. */

@@ -82,9 +82,10 @@ export function nickView(nick: string, texts: Texts): TemplateResult {
 }
 
 export function hueOf(nick: string): number {
-  let sum = 7
-  for (const char of nick) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 65_521
-  return sum % HUES
+  let mixed = 2_166_136_261 // FNV-1a, so that names that are alike differ
+  for (const char of nick) mixed = Math.imul(mixed ^ (char.codePointAt(0) ?? 0), 16_777_619)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 2_246_822_507)
+  return ((mixed ^ (mixed >>> 13)) >>> 0) % HUES
 }
 
 function timeView({ id, timestamp }: Message, { clock, hrefOf }: Look): TemplateResult {

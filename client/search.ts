@@ -21,7 +21,8 @@ export class Search {
   /** Looks again after something came or went, and stays where it was if that is still there. */
   refresh(entries: readonly Entry[]): void {
     const wanted = folded(this.query.trim())
-    this.hits = wanted === '' ? [] : entries.flatMap((entry) => (isHit(entry, wanted) ? [entry.id] : []))
+    const hits = wanted === '' ? [] : entries.flatMap((entry) => (isHit(entry, wanted) ? [entry.id] : []))
+    if (hits.length !== this.hits.length || hits.some((id, index) => id !== this.hits[index])) this.hits = hits
     if (this.current === undefined || !this.hits.includes(this.current)) this.current = this.hits.at(-1)
   }
 

@@ -120,12 +120,14 @@ export class Visit {
     this.options.changed()
   }
 
-  /** The reader has seen the end. */
-  read(): void {
-    this.reading.read(this.entries.filter((entry) => entry.type !== 'gap'))
-    const { lastRead } = this.reading
-    if (lastRead !== this.kept) remember(this.readKey, String(lastRead))
-    this.kept = lastRead
+  /** The reader has seen the end. @returns whether that was news */
+  read(): boolean {
+    const { reading } = this
+    const wasUnread = reading.count > 0 || !reading.isRead
+    reading.read(this.entries.filter((entry) => entry.type !== 'gap'))
+    if (reading.lastRead !== this.kept) remember(this.readKey, String(reading.lastRead))
+    this.kept = reading.lastRead
+    return wasUnread
   }
 
   private async follow(): Promise<void> {

@@ -21,10 +21,11 @@ test('two pages talk, and the file shows the conversation', async (t) => {
   t.is(await bob.page.locator('.message strong').innerText(), 'bob')
   const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
   t.deepEqual(
-    inFile.map(({ nick, msg }) => [nick, msg]),
+    inFile.map(({ type, nick, msg }) => [type, nick, msg]),
     [
-      ['alice', 'hello **bob**'],
-      ['', '你好'],
+      ['join', 'alice', ''],
+      ['msg', 'alice', 'hello **bob**'],
+      ['msg', '', '你好'],
     ],
   )
   t.deepEqual([...alice.complaints, ...bob.complaints], [])
@@ -49,7 +50,7 @@ test('a line that is taken out of the file goes from the page, which says that t
   await alice.sees('remove me')
   const text = await readFile(server.file('lobby'), 'utf8')
   await writeFile(server.file('lobby'), text.replace(/.*remove me.*\n/, ''))
-  await alice.page.locator('.edited').waitFor()
+  await alice.page.getByRole('status').filter({ hasText: 'The room was edited.' }).waitFor()
   t.deepEqual(await alice.shown(), ['keep'])
 })
 
@@ -128,12 +129,15 @@ test('a page whose server goes away says so, and goes on when it is back', async
   t.deepEqual(await alice.shown(), ['before', 'meanwhile'])
 })
 
-test('a text that is refused stays where it was written, with the reason', async (t) => {
+test('a text that is refused stays on the page with the reason, and can be taken back into the field', async (t) => {
   const server = await serve(t, ['--max-message', '1k'])
   const alice = await visit(t, server.url)
   await alice.say('x'.repeat(2000))
-  t.regex(await alice.page.locator('.unsent').innerText(), /2000 bytes; 1024/)
+  await alice.page.getByRole('alert').filter({ hasText: /2000 bytes; 1024/ }).waitFor()
+  t.is(await alice.page.locator('textarea').inputValue(), '')
+  await alice.page.getByRole('button', { name: 'Edit' }).click()
   t.is((await alice.page.locator('textarea').inputValue()).length, 2000)
+  t.deepEqual(await alice.shown(), [])
 })
 
 test('the name is remembered, and another room has its own address', async (t) => {
