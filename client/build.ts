@@ -6,10 +6,21 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, type BuildOptions, type Metafile } from 'esbuild'
 
 const SOURCE = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
+
+/** What all of it has in common. */
+const COMMON = {
+  bundle: true,
+  minify: true,
+  target: ['chrome123', 'firefox128', 'safari17.5'], // the first ones with light-dark()
+  charset: 'utf8',
+  legalComments: 'linked',
+  metafile: true,
+  logLevel: 'warning',
+} satisfies BuildOptions
 
 /**
  * Builds the page into `folder`, which is emptied first.
@@ -19,27 +30,29 @@ const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
 export async function buildPage(folder: string = PAGE): Promise<Map<string, string>> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  const { metafile } = await build({
-    entryPoints: [join(SOURCE, 'main.ts'), join(SOURCE, 'style.css')],
-    outdir: folder,
-    absWorkingDir: folder,
-    entryNames: 'assets/[name]-[hash]',
-    bundle: true,
-    format: 'esm',
-    minify: true,
-    target: ['chrome123', 'firefox128', 'safari17.5'], // the first ones with light-dark()
-    charset: 'utf8',
-    legalComments: 'linked',
-    metafile: true,
-    logLevel: 'warning',
-  })
-  const built = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
-    entryPoint ? [[basename(entryPoint), path] as const] : [],
-  )
-  const assets = new Map(built)
+  const assets = await bundle(folder, [join(SOURCE, 'main.ts'), join(SOURCE, 'style.css')])
   await writeFile(join(folder, 'index.html'), withAssets(await readFile(join(SOURCE, 'index.html'), 'utf8'), assets))
   await copyFile(join(SOURCE, 'favicon.svg'), join(folder, 'favicon.svg'))
   return assets
+}
+
+/**
+ * Bundles modules for the browser into `folder`/assets, with the worker that their tabs share.
+ *
+ * @returns the files written, by the name of their source
+ */
+export async function bundle(folder: string, entryPoints: readonly string[]): Promise<Map<string, string>> {
+  const common = { ...COMMON, outdir: folder, absWorkingDir: folder, entryNames: 'assets/[name]-[hash]' }
+  const worker = await build({ ...common, entryPoints: [join(SOURCE, 'shared-worker.ts')], format: 'iife' })
+  const workers = entriesOf(worker.metafile)
+  // The name changes with the content; who starts the worker stands beside it.
+  const define = { ROOMFILE_WORKER: JSON.stringify(workers.map(([, path]) => basename(path)).join()) }
+  const page = await build({ ...common, entryPoints: [...entryPoints], format: 'esm', define })
+  return new Map([...workers, ...entriesOf(page.metafile)])
+}
+
+function entriesOf({ outputs }: Metafile): [source: string, path: string][] {
+  return Object.entries(outputs).flatMap(([path, { entryPoint }]) => (entryPoint ? [[basename(entryPoint), path]] : []))
 }
 
 function withAssets(html: string, assets: Map<string, string>): string {

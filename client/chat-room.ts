@@ -12,6 +12,7 @@ import { fit, isSend } from './composer.ts'
 import { markdownStyle } from './markdown-style.ts'
 import { logView, type Entry } from './message-view.ts'
 import { recall, remember } from './remembered.ts'
+import { sharedHub } from './shared.ts'
 import { clockFor, textsFor } from './texts.ts'
 
 /** As many entries as the page keeps; a room that is open for weeks must not fill the memory. */
@@ -140,7 +141,7 @@ export class ChatRoom extends LitElement {
 
   private async follow(signal: AbortSignal): Promise<void> {
     try {
-      this.connection = connect(this.src, { room: this.room, signal })
+      this.connection = connect(this.src, { room: this.room, signal, hub: sharedHub(this.src) })
       for await (const event of this.connection) {
         if (event.type === 'state') this.link = event
         else if (event.type === 'messages') this.take(event)
