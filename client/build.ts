@@ -6,11 +6,22 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile } from 'esbuild'
+import { build, type BuildOptions, type Metafile } from 'esbuild'
 import { emoji } from './build-emoji.ts'
 
 const SOURCE = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
+
+/** What all of it has in common. */
+const COMMON = {
+  bundle: true,
+  minify: true,
+  target: ['chrome123', 'firefox128', 'safari17.5'], // the first ones with light-dark()
+  charset: 'utf8',
+  legalComments: 'linked',
+  metafile: true,
+  logLevel: 'warning',
+} satisfies BuildOptions
 
 /**
  * Builds the page into `folder`, which is emptied first.
@@ -20,34 +31,39 @@ const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
 export async function buildPage(folder: string = PAGE): Promise<string[]> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  const { metafile } = await build({
-    entryPoints: ['main.ts', 'elements.ts', 'style.css'].map((name) => join(SOURCE, name)),
-    outdir: folder,
-    absWorkingDir: folder,
-    entryNames: 'assets/[name]-[hash]',
-    chunkNames: 'assets/[name]-[hash]',
-    assetNames: 'assets/[name]-[hash]',
-    bundle: true,
-    format: 'esm',
-    splitting: true,
-    plugins: [emoji],
-    minify: true,
-    target: ['chrome123', 'firefox128', 'safari17.5'], // the first ones with light-dark()
-    charset: 'utf8',
-    legalComments: 'linked',
-    metafile: true,
-    logLevel: 'warning',
-  })
-  const built = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>
-    entryPoint ? [[basename(entryPoint), path] as const] : [],
+  const { assets, outputs } = await bundle(
+    folder,
+    ['main.ts', 'elements.ts', 'style.css'].map((name) => join(SOURCE, name)),
   )
-  const assets = new Map(built)
-  const scripts = [...reached(metafile, assets.get('main.ts'))]
+  const scripts = [...reached(outputs, assets.get('main.ts'))]
   await writeFile(join(folder, 'index.html'), withAssets(await readFile(join(SOURCE, 'index.html'), 'utf8'), assets, scripts))
   // The address that other sites' pages have in them stays the same.
   await writeFile(join(folder, 'chat-room.js'), `import './${assets.get('elements.ts')}'\n`)
   await copyFile(join(SOURCE, 'favicon.svg'), join(folder, 'favicon.svg'))
-  return [...scripts, assets.get('style.css') ?? '']
+  return [...scripts, ...['style.css', 'shared-worker.ts'].flatMap((name) => assets.get(name) ?? [])]
+}
+
+/**
+ * Bundles modules for the browser into `folder`/assets, with the worker that their tabs share.
+ *
+ * @returns the files written, by the name of their source, and what they are made of
+ */
+export async function bundle(
+  folder: string,
+  entryPoints: readonly string[],
+): Promise<{ assets: Map<string, string>; outputs: Metafile['outputs'] }> {
+  const name = 'assets/[name]-[hash]'
+  const common = { ...COMMON, outdir: folder, absWorkingDir: folder, entryNames: name, chunkNames: name, assetNames: name }
+  const worker = await build({ ...common, entryPoints: [join(SOURCE, 'shared-worker.ts')], format: 'iife' })
+  const workers = entriesOf(worker.metafile)
+  // The name changes with the content; who starts the worker stands beside it.
+  const define = { ROOMFILE_WORKER: JSON.stringify(workers.map(([, path]) => basename(path)).join()) }
+  const page = await build({ ...common, entryPoints: [...entryPoints], format: 'esm', splitting: true, plugins: [emoji], define })
+  return { assets: new Map([...workers, ...entriesOf(page.metafile)]), outputs: page.metafile.outputs }
+}
+
+function entriesOf({ outputs }: Metafile): [source: string, path: string][] {
+  return Object.entries(outputs).flatMap(([path, { entryPoint }]) => (entryPoint ? [[basename(entryPoint), path]] : []))
 }
 
 /** Names the files as they are called now, and all scripts at once: a browser would find one after the other. */
@@ -57,10 +73,10 @@ function withAssets(html: string, assets: Map<string, string>, scripts: string[]
 }
 
 /** A script and what it imports at once, not what it may import later. */
-function reached({ outputs }: Pick<Metafile, 'outputs'>, path = '', seen = new Set<string>()): Set<string> {
+function reached(outputs: Metafile['outputs'], path = '', seen = new Set<string>()): Set<string> {
   if (seen.has(path)) return seen
   seen.add(path)
-  for (const { kind, path: next } of outputs[path]?.imports ?? []) if (kind === 'import-statement') reached({ outputs }, next, seen)
+  for (const { kind, path: next } of outputs[path]?.imports ?? []) if (kind === 'import-statement') reached(outputs, next, seen)
   return seen
 }
 

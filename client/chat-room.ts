@@ -157,12 +157,12 @@ export class ChatRoom extends LitElement {
     this.visit = new Visit({
       src,
       room,
+      nick: this.nick,
       isLooking: () => this.isLooking(),
       changed: () => this.requestUpdate(),
       came: (messages) => this.came(messages),
       edited: () => this.say(this.texts.edited),
     })
-    if (this.nick !== '') void this.visit.join(this.nick)
   }
 
   private get texts(): Texts {

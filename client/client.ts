@@ -55,6 +55,8 @@ export interface Connection extends AsyncIterable<RoomEvent> {
   leave(): Promise<void>
   /** Says that we are typing; call it at each key, it is sent every 3 s at most. Only who has joined can be seen typing. */
   typing(): void
+  /** Resolves when the iteration has all up to this timestamp, such as a post's; at once when nobody iterates. */
+  delivered(timestamp: Timestamp): Promise<void>
   /** Cuts the present waiting short: the network is back, or somebody pressed a button. */
   retry(): void
 }
@@ -105,6 +107,9 @@ class RoomConnection implements Connection {
   /** The join under way, and its end when another one overtakes it. */
   #joining: { nick: string; done: Promise<unknown>; ends: AbortController } | undefined
   #typed = -Infinity
+  /** Where the iteration stands, and those who wait for it to get further. */
+  #at: Timestamp = 0
+  readonly #news: Waits = new Set()
 
   constructor(url: string, options: ConnectOptions) {
     this.#address = `${roomsAt(url)}/${encodeURIComponent(options.room)}`
@@ -116,7 +121,7 @@ class RoomConnection implements Connection {
     const { room, timestamp = 0, presence = false, signal } = this.#options
     if (signal?.aborted) return
     const events: RoomEvent[] = []
-    const news: Waits = new Set()
+    const news = this.#news
     let ended: Error | undefined
     const take = (event: RoomEvent): void => {
       this.#notice(event)
@@ -141,6 +146,7 @@ class RoomConnection implements Connection {
     } finally {
       this.#followings.delete(following)
       following.close()
+      wake(news)
     }
   }
 
@@ -202,6 +208,11 @@ class RoomConnection implements Connection {
     ask(`${this.#address}/typing`, { body: { session: this.#session.id }, token, signal }).catch(() => {
       this.#typed = -Infinity // nobody need care: the next key says it again
     })
+  }
+
+  async delivered(timestamp: Timestamp): Promise<void> {
+    const isAwaited = (): boolean => this.#followings.size > 0 && this.#at < timestamp && !this.#options.signal?.aborted
+    while (isAwaited()) await sleep(undefined, this.#options.signal, this.#news)
   }
 
   retry(): void {

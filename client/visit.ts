@@ -17,6 +17,8 @@ export interface VisitOptions {
   /** Where roomfile is: an absolute address. */
   readonly src: string
   readonly room: string
+  /** Under which name to be here at once; `''` for none. */
+  readonly nick: string
   /** Whether the reader sees the end of the room at this moment. */
   readonly isLooking: () => boolean
   /** Something is different: show it. */
@@ -47,13 +49,10 @@ export class Visit {
   private readonly ends = new AbortController()
   private readonly connection: Connection
   private readonly outbox: Outbox
-  /** What the room has taken and has not shown yet: it stands where it stood until it comes. */
-  private taken: readonly OutboxEntry[] = []
-  private waiting: readonly OutboxEntry[] = []
   /** The cids of what the room shows. */
   private shown: ReadonlySet<string> = new Set()
   /** The cids of what was written here. */
-  private readonly own: Set<string>
+  private readonly own = new Set<string>()
   /** Up to where the browser remembers that this room was read. */
   private kept: number
 
@@ -68,11 +67,9 @@ export class Visit {
       hub: sharedHub(options.src),
       signal: this.ends.signal,
     })
+    if (options.nick !== '') void this.join(options.nick)
     const key = `roomfile.outbox ${options.src} ${options.room}`
     this.outbox = outbox({ connection: this.connection, storage, key, changed: (entries) => this.sent(entries) })
-    this.waiting = this.outbox.entries
-    this.pending = this.waiting
-    this.own = new Set(this.waiting.map(({ cid }) => cid))
     void this.follow()
   }
 
@@ -86,7 +83,7 @@ export class Visit {
   }
 
   say(msg: string, nick: string): void {
-    this.own.add(this.outbox.add(msg, nick))
+    this.outbox.add(msg, nick)
   }
 
   sayAgain(cid: string): void {
@@ -95,7 +92,6 @@ export class Visit {
 
   /** Takes back what was not sent. */
   discard(cid: string): void {
-    this.waiting = this.waiting.filter((entry) => entry.cid !== cid)
     this.outbox.cancel(cid)
   }
 
@@ -162,8 +158,7 @@ export class Visit {
     const all = reset || !this.isLoaded
     this.isLoaded = true
     this.shown = new Set(this.entries.flatMap((entry) => ('cid' in entry && entry.cid ? [entry.cid] : [])))
-    this.taken = this.taken.filter(({ cid }) => !this.shown.has(cid))
-    this.pending = this.notShown()
+    this.sent(this.pending)
     this.reading.take(messages, !isFirst && this.options.isLooking(), (message) => this.isOwn(message), all)
     if (reset && !isFirst) this.options.edited()
     if (!all) this.options.came(messages)
@@ -174,16 +169,9 @@ export class Visit {
   }
 
   private sent(entries: readonly OutboxEntry[]): void {
-    const left = new Set(entries.map(({ cid }) => cid))
-    const gone = this.waiting.filter(({ cid }) => !left.has(cid))
-    this.taken = [...this.taken, ...gone]
-    this.waiting = entries
-    this.pending = this.notShown()
+    for (const { cid } of entries) this.own.add(cid)
+    this.pending = entries.filter(({ cid }) => !this.shown.has(cid))
     this.options.changed()
-  }
-
-  private notShown(): readonly OutboxEntry[] {
-    return [...this.taken, ...this.waiting].filter(({ cid }) => !this.shown.has(cid))
   }
 }
 

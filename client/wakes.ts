@@ -10,9 +10,12 @@ const JUMP = 10_000
 /** Calls `wake` at each such moment, until the function that it returns is called. */
 export function wakes(wake: () => void): () => void {
   const ends = new AbortController()
-  const on = (name: string, listener: () => void): void => globalThis.addEventListener?.(name, listener, { signal: ends.signal })
+  const on = (name: string, listener: (event: Event) => void): void =>
+    globalThis.addEventListener?.(name, listener, { signal: ends.signal })
   on('online', wake)
-  on('pageshow', wake)
+  on('pageshow', (event) => {
+    if ((event as PageTransitionEvent).persisted) wake()
+  })
   on('visibilitychange', () => {
     if (document.visibilityState === 'visible') wake()
   })

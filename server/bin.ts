@@ -1,14 +1,16 @@
 #!/usr/bin/env node
-/** The command: arguments in, a server listening, signals out. Exit 0 after a clean stop, 1 when it cannot run, 2 for a bad option. */
+/**
+ * The command: arguments in, a server listening, signals out. Exit 0 after a clean stop, 1 when it cannot run, 2 for a bad option.
+ * `follow` and `post` talk to a server that runs elsewhere: those are client/cli.ts.
+ */
 import { networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
-import { isLoopback, readConfig, UsageError, type Config } from './config.ts'
+import { commandNamed } from '../client/cli.ts'
+import { isLoopback, readConfig, type Config } from './config.ts'
 import { roomfile, type Roomfile } from './index.ts'
-
-const CANNOT_RUN = 1
-const BAD_USAGE = 2
+import { BAD_USAGE, COULD_NOT, UsageError } from './usage.ts'
 
 function loggerFor({ jsonLogs, quiet }: Config): Logger {
   const level = quiet ? 'warn' : 'info'
@@ -41,12 +43,12 @@ function stopOnSignal(server: Roomfile, log: Logger): void {
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (stopping) process.exit(CANNOT_RUN)
+      if (stopping) process.exit(COULD_NOT)
       stopping = true
       log.info(`${signal}: answering parked polls and stopping`)
       server.close().then(
         () => process.exit(0),
-        (error: unknown) => fail(`could not stop cleanly: ${(error as Error).message}`, CANNOT_RUN),
+        (error: unknown) => fail(`could not stop cleanly: ${(error as Error).message}`, COULD_NOT),
       )
     })
   }
@@ -77,7 +79,7 @@ function reasonOf(error: NodeJS.ErrnoException, config: Config): string {
   }
 }
 
-async function main(): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   // `roomfile --help | head` is no error: whoever reads us has read enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -86,7 +88,10 @@ async function main(): Promise<void> {
   process.on('SIGXFSZ', () => undefined)
   let config: Config | undefined
   try {
-    config = readConfig(process.argv.slice(2), process.env)
+    const [name = '', ...rest] = args
+    const command = commandNamed(name)
+    if (command) process.exit(await command(rest))
+    config = readConfig(args, process.env)
   } catch (error) {
     if (error instanceof UsageError) fail(error.message, BAD_USAGE)
     throw error
@@ -94,11 +99,11 @@ async function main(): Promise<void> {
   if (!config) return
   const log = loggerFor(config)
   const settings = config
-  const server = await roomfile(settings, log).catch((error: NodeJS.ErrnoException) => fail(reasonOf(error, settings), CANNOT_RUN))
+  const server = await roomfile(settings, log).catch((error: NodeJS.ErrnoException) => fail(reasonOf(error, settings), COULD_NOT))
   stopOnSignal(server, log)
   if (settings.jsonLogs) log.info({ url: server.url, dataDir: resolve(settings.dataDir) }, 'listening')
   else if (!settings.quiet) process.stdout.write(banner(server, settings))
   if (settings.open) await (await import('open')).default(server.url)
 }
 
-await main()
+await main(process.argv.slice(2))

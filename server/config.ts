@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import proxyAddr from 'proxy-addr'
+import { parsed, UsageError } from './usage.ts'
 
 /** Everything that can be set, checked. Sizes in bytes of UTF-8. */
 export interface Config {
@@ -87,10 +88,12 @@ Examples:
   curl -d 'backup done' localhost:8080/rooms/lobby
   echo hello >> data/lobby.jsonl
 
+Other commands, each with --help (a directory of that name is ./follow):
+  roomfile follow URL [room]        print what is said, as it comes
+  roomfile post URL room [text…]    say something, or what standard input says
+
 Every option can also be set as ROOMFILE_<NAME>, such as ROOMFILE_MAX_FILE=16m; a flag wins.
 PORT and HOST count where neither is set.`
-
-export class UsageError extends Error {}
 
 /**
  * Reads the command line and the environment.
@@ -105,16 +108,8 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
     .version(version(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .addHelpText('after', EXAMPLES)
-    .configureOutput({ writeErr: () => undefined })
-    .exitOverride()
   for (const row of TABLE) command.addOption(optionOf(row, env))
-  try {
-    command.parse(argv, { from: 'user' })
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string }
-    if (code === 'commander.helpDisplayed' || code === 'commander.version') return undefined
-    throw new UsageError(message.replace(/^error: /, '').replaceAll('\n', ' '))
-  }
+  if (!parsed(command, argv)) return undefined
   const [dataDir] = command.processedArgs as [string]
   if (dataDir === '') throw new UsageError("argument 'data-dir' value '' is invalid. It names a directory.")
   return { ...command.opts<Omit<Config, 'dataDir'>>(), dataDir }

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 
-const BIN = fileURLToPath(new URL('../../server/bin.ts', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../server/bin.ts', import.meta.url))
 
 export interface Served {
   readonly url: string
@@ -31,7 +31,7 @@ export async function freshDirectory(t: ExecutionContext): Promise<string> {
 export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, under: readonly string[] = []): ChildProcess {
   const [command = '', ...rest] = [...under, process.execPath, BIN, ...args]
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(ROOMFILE_.*|PORT|HOST)$/.test(name)))
-  return spawn(command, rest, { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(command, rest, { env: { ...clean, ...env }, stdio: 'pipe' })
 }
 
 /**

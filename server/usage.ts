@@ -1,0 +1,29 @@
+/** Command lines that make no sense, told in one line. Knows commander; knows no options. */
+import type { Command } from 'commander'
+
+/** How a command ends, for the scripts that call it. */
+export const DONE = 0
+export const COULD_NOT = 1
+export const BAD_USAGE = 2
+
+export class UsageError extends Error {}
+
+/**
+ * Reads a command line.
+ * @param argv the arguments, without node, script and name of the command
+ * @returns false when --help or --version was asked for, and has been printed
+ * @throws UsageError one line that names the option and the value
+ */
+export function parsed(command: Command, argv: readonly string[]): boolean {
+  try {
+    command
+      .configureOutput({ writeErr: () => undefined })
+      .exitOverride()
+      .parse(argv, { from: 'user' })
+    return true
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    if (code === 'commander.helpDisplayed' || code === 'commander.version') return false
+    throw new UsageError(message.replace(/^error: /, '').replaceAll('\n', ' '))
+  }
+}
