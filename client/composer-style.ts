@@ -177,7 +177,7 @@ export const composerStyle = css`
     color: var(--quiet);
   }
   .people,
-  .emoji {
+  .emoji-panel {
     position: absolute;
     inset: auto auto calc(100% + 0.4rem) 0;
     z-index: 1;
@@ -205,13 +205,13 @@ export const composerStyle = css`
     color: var(--accent);
     background: color-mix(in srgb, var(--accent) 11%, transparent);
   }
-  .emoji {
+  .emoji-panel {
     overflow: hidden;
   }
-  .emoji[hidden] {
+  .emoji-panel[hidden] {
     display: none;
   }
-  p.emoji {
+  p.emoji-panel {
     padding: 0.6rem 1rem;
     font-size: 0.875rem;
     color: var(--quiet);

@@ -130,7 +130,8 @@ export class ChatComposer extends LitElement {
   }
 
   private readonly pressed = (event: KeyboardEvent): void => {
-    if (isComposing(event)) return
+    if (isComposing(event) || !this.field.value) return
+    this.passage = passageIn(this.field.value)
     if (this.suggests(event) || this.edits(event) || this.walks(event)) event.preventDefault()
     else if (isSend(event)) {
       event.preventDefault()
@@ -210,7 +211,7 @@ export class ChatComposer extends LitElement {
         ${previews ? html`<div class="preview text" part="preview" dir="auto">${this.previewView()}</div>` : nothing} ${this.fieldView()}
         <div class="row">
           ${toolbarView(state, this.actions)}
-          <button class="send" part="send" ?disabled=${disabled}>${texts.send}</button>
+          <button class="send" part="send" ?disabled=${disabled} @mousedown=${keepFocus}>${texts.send}</button>
         </div>
       </form>`
   }
@@ -254,6 +255,12 @@ export class ChatComposer extends LitElement {
           html`<li id=${`nick-${index}`} role="option" aria-selected=${index === list.active} @click=${() => take(index)}>${nick}</li>`,
       )}
     </ul>`
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'chat-composer': ChatComposer
   }
 }
 

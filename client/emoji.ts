@@ -68,14 +68,23 @@ export class EmojiPanel {
   }
 
   view({ composer: texts }: Texts): TemplateResult | typeof nothing {
-    if (this.#state === 'loading') return html`<p class="emoji" role="status">${texts.emojiLoading}</p>`
-    if (this.#state === 'failed') return html`<p class="emoji" role="alert">${texts.emojiFailed}</p>`
-    return this.#picker ? this.#pickerView(this.#picker.element) : nothing
+    if (this.#state === 'loading') return html`<p class="emoji-panel" role="status">${texts.emojiLoading}</p>`
+    if (this.#state === 'failed') return html`<p class="emoji-panel" role="alert">${texts.emojiFailed}</p>`
+    return this.#picker ? this.#pickerView(this.#picker.element, texts.emoji) : nothing
   }
 
   /** Stays where it is when it closes: it would have to start anew. */
-  #pickerView(picker: HTMLElement): TemplateResult {
-    return html`<div class="emoji" ?hidden=${!this.isOpen} @keydown=${this.#keyed} @emoji-click=${this.#picked}>${picker}</div>`
+  #pickerView(picker: HTMLElement, label: string): TemplateResult {
+    return html`<div
+      class="emoji-panel"
+      role="dialog"
+      aria-label=${label}
+      ?hidden=${!this.isOpen}
+      @keydown=${this.#keyed}
+      @emoji-click=${this.#picked}
+    >
+      ${picker}
+    </div>`
   }
 
   #become(state: State): void {
@@ -95,7 +104,7 @@ export class EmojiPanel {
   }
 
   readonly #pressed = (event: PointerEvent): void => {
-    const isOurs = event.composedPath().some((target) => target instanceof Element && target.matches('.emoji, [data-tool=emoji]'))
+    const isOurs = event.composedPath().some((target) => target instanceof Element && target.matches('.emoji-panel, [data-tool=emoji]'))
     if (this.isOpen && !isOurs) this.close()
   }
 }
