@@ -5,9 +5,7 @@
 
 const ERRORS = {
   bad_json: [400, 'the body is not a JSON object'],
-  bad_form: [400, 'the form cannot be decoded: it is not UTF-8'],
-  bad_encoding: [400, 'the body is not UTF-8'],
-  bad_path: [400, 'the path cannot be decoded'],
+  bad_encoding: [400, 'the body or the query is not UTF-8'],
   bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -'],
   bad_nick: [400, 'a nick has 1 to 50 characters, no control characters, and no blanks at its ends'],
   bad_cid: [400, 'a cid is a text of 1 to 100 characters'],
@@ -30,6 +28,7 @@ const ERRORS = {
   wrong_type: [415, 'post a form, JSON or plain text, in UTF-8'],
   bad_range: [416, 'the file has no such range'],
   too_many_posts: [429, 'too many posts from this address'],
+  too_many_tries: [429, 'too many wrong tokens from this address'],
   too_many_polls: [429, 'too many polls are parked for this address'],
   internal: [500, 'something went wrong here'],
   not_kept: [500, 'the message could not be written'],
