@@ -66,13 +66,24 @@ export function isOutOfSpace(thrown: unknown): boolean {
   return OUT_OF_SPACE.has((thrown as NodeJS.ErrnoException).code ?? '')
 }
 
+/** What the system's codes mean to whoever runs the server. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'the server may not write there (EACCES)',
+  EIO: 'the disk reports an error (EIO)',
+  EMFILE: 'the server has too many files open (EMFILE)',
+  ENFILE: 'the system has too many files open (ENFILE)',
+  ENOENT: 'its directory, or what it is a link to, is not there (ENOENT)',
+  EPERM: 'the server may not write there (EPERM)',
+  EROFS: 'the disk is read-only (EROFS)',
+}
+
 /** An error of the file system as one of ours; `otherwise` says what failed. */
 export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError {
   if (thrown instanceof RoomfileError) return thrown
   const { code, message } = thrown as NodeJS.ErrnoException
   return isOutOfSpace(thrown)
     ? new RoomfileError('disk_full', undefined, { cause: thrown })
-    : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${code ?? message}`, { cause: thrown })
+    : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${REASONS[code ?? ''] ?? code ?? message}`, { cause: thrown })
 }
 
 /** A value as a client sent it, in a form that is safe to send back. */

@@ -4,12 +4,13 @@
  * Knows nothing of what is done under it.
  */
 import { constants } from 'node:fs'
-import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock } from 'fs-native-extensions'
 import { RoomfileError } from '../errors.ts'
 import type { Timestamp } from '../message.ts'
+import { makeDirectory } from './durable.ts'
 
 /** A fixed width, so that writing it anew is one write of a few bytes. */
 const DIGITS = 16
@@ -49,7 +50,7 @@ export class RoomLock {
   }
 
   async #open(): Promise<FileHandle> {
-    await mkdir(dirname(this.#path), { recursive: true })
+    await makeDirectory(dirname(this.#path))
     return open(this.#path, constants.O_RDWR | constants.O_CREAT)
   }
 
