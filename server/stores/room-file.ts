@@ -90,6 +90,7 @@ export class RoomFile {
   read(): Promise<Backlog> {
     return this.#inTurn(async () => {
       if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
+      if (!this.#known && !(await this.#everWas())) return EMPTY // to ask for a room makes nothing, not even its lock
       const settled = await this.#lock.hold(() => this.#settle([], true))
       return settled?.backlog ?? this.#known ?? EMPTY
     }).catch((error: unknown) => {
@@ -261,6 +262,11 @@ export class RoomFile {
   async #signatureNow(): Promise<Signature> {
     const stats = await stat(this.#options.path, { bigint: true }).catch(unlessMissing)
     return stats ? signatureOf(stats) : MISSING
+  }
+
+  /** Whether there is a file, or was one. */
+  async #everWas(): Promise<boolean> {
+    return (await this.#signatureNow()) !== MISSING || this.#lock.exists()
   }
 
   get #name(): string {

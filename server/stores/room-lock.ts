@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock } from 'fs-native-extensions'
 import { RoomfileError } from '../errors.ts'
 import type { Timestamp } from '../message.ts'
-import { makeDirectory } from './durable.ts'
+import { makeDirectory, unlessMissing } from './durable.ts'
 
 /** A fixed width, so that writing it anew is one write of a few bytes. */
 const DIGITS = 16
@@ -57,6 +57,11 @@ export class RoomLock {
   async #isCurrent(handle: FileHandle): Promise<boolean> {
     const [held, named] = await Promise.all([handle.stat(), stat(this.#path).catch(() => undefined)])
     return held.ino === named?.ino
+  }
+
+  /** Whether anything was ever written down of the room. */
+  async exists(): Promise<boolean> {
+    return (await stat(this.#path).catch(unlessMissing)) !== undefined
   }
 
   /** When the room was last edited by hand, as it was last written down; 0 if never. Only under the lock. */
