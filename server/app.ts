@@ -70,9 +70,11 @@ export function app(options: AppOptions): RequestListener {
 
 /** Answers whatever method an address does not take, and OPTIONS. */
 function refuse(methods: readonly string[]): Handler {
-  const Allow = [...methods, 'OPTIONS', ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
+  const taken = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])]
+  const Allow = [...taken, 'OPTIONS'].join(', ')
   return (req, res) => {
     if (req.method === 'OPTIONS') return sendNothing(res, { Allow })
+    if (taken.includes(req.method)) throw new RoomfileError('not_found') // it was taken, and there was no page
     throw new RoomfileError('method_not_allowed', `this address takes ${Allow}, not ${req.method}`, { headers: { Allow } })
   }
 }

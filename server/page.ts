@@ -95,7 +95,8 @@ const ENDINGS = ['', '.html', '.htm', `${sep}index`, `${sep}index.html`, `${sep}
 function staysIn(directory: string, address: string): boolean {
   const path = decoded(address).replace(/\/$/, '')
   if (/\/\.(?!well-known\/)/.test(path)) return false
-  const root = realpathSync(directory)
+  const root = realPath(directory)
+  if (root === undefined) return false
   return ENDINGS.every((ending) => {
     const real = realPath(join(directory, path + ending))
     return real === undefined || real === root || real.startsWith(root + sep)

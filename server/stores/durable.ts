@@ -127,7 +127,7 @@ export async function keepAside(directory: string, name: string, what: Buffer | 
 
 async function linkOrCopy(path: string, aside: string): Promise<void> {
   try {
-    await link(path, aside)
+    await link(await realpath(path), aside) // what a link leads to, and not the link
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
     await copyFile(path, aside, constants.COPYFILE_EXCL) // a file system without hard links
