@@ -200,7 +200,10 @@ function secret(text: string): string {
 }
 
 function origins(text: string): readonly string[] {
-  if (text === 'none') return []
+  return text === 'none' ? [] : originsIn(text)
+}
+
+function originsIn(text: string): readonly string[] {
   const list = text.split(',').map((origin) => origin.trim())
   const bad = list.find((origin) => URL.parse(origin)?.origin !== origin)
   if (bad !== undefined)
@@ -212,7 +215,7 @@ function origins(text: string): readonly string[] {
 function ancestors(text: string): readonly string[] {
   if (text === 'none' || text === '*') return [text]
   const others = text.split(',').filter((origin) => origin.trim() !== 'self')
-  return others.length > 0 ? ['self', ...origins(others.join(','))] : ['self']
+  return others.length > 0 ? ['self', ...originsIn(others.join(','))] : ['self']
 }
 
 /** Whether only this machine can reach an address. */
