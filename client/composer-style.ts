@@ -173,7 +173,8 @@ export const composerStyle = css`
     border-bottom: 1px dashed var(--line);
     overflow-wrap: anywhere;
   }
-  .preview .empty {
+  .preview:empty::before {
+    content: attr(data-empty);
     color: var(--quiet);
   }
   .people,

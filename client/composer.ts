@@ -5,7 +5,6 @@
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
-import { unsafeHTML } from 'lit/directives/unsafe-html.js'
 import { completed, steered, suggestionsAt, type Steered, type Suggestions } from './completion.ts'
 import { continued, EDITS, inserted, linkTo, quoted, type Passage } from './composer-edits.ts'
 import { passageIn, write } from './composer-field.ts'
@@ -208,7 +207,7 @@ export class ChatComposer extends LitElement {
     const state = { texts, passage, previews, unfolded: this.formats, emoji: this.emoji.isOpen }
     return html`${this.emoji.view(texts)} ${this.peopleView()}
       <form class="frame" @submit=${this.submitted}>
-        ${previews ? html`<div class="preview text" part="preview" dir="auto">${this.previewView()}</div>` : nothing} ${this.fieldView()}
+        ${previews ? this.previewView() : nothing} ${this.fieldView()}
         <div class="row">
           ${toolbarView(state, this.actions)}
           <button class="send" part="send" ?disabled=${disabled} @mousedown=${keepFocus}>${texts.send}</button>
@@ -216,9 +215,18 @@ export class ChatComposer extends LitElement {
       </form>`
   }
 
-  private previewView(): unknown {
-    const { text } = this.passage
-    return text.trim() === '' ? html`<p class="empty">${this.texts.composer.preview}</p>` : unsafeHTML(safeHtml(text))
+  private previewView(): TemplateResult {
+    const { preview } = this.texts.composer
+    return html`<div
+      class="preview text"
+      part="preview"
+      dir="auto"
+      role="region"
+      aria-label=${preview}
+      tabindex="0"
+      data-empty=${preview}
+      .innerHTML=${safeHtml(this.passage.text)}
+    ></div>`
   }
 
   private fieldView(): TemplateResult {

@@ -4,9 +4,8 @@
  */
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { unsafeHTML } from 'lit/directives/unsafe-html.js'
 import type { Message } from './client.ts'
-import { safeHtml } from './safe-html.ts'
+import { safeHtml, type SafeHtml } from './safe-html.ts'
 import type { Clock, Texts } from './texts.ts'
 
 /** A message, or the place where messages are missing. */
@@ -16,9 +15,9 @@ export type Entry = Message | { type: 'gap'; id: string }
 const TOGETHER = 300_000
 
 // A message never changes: what is shown under one id after a reset is another object.
-const made = new WeakMap<Message, string>()
+const made = new WeakMap<Message, SafeHtml>()
 
-function htmlOf(message: Message): string {
+function htmlOf(message: Message): SafeHtml {
   const known = made.get(message)
   if (known !== undefined) return known
   const fresh = safeHtml(message.msg)
@@ -51,7 +50,7 @@ function messageView(message: Message, first: boolean, texts: Texts, clock: Cloc
     message.nick === '' ? html`<span class="nick anonymous">${texts.anonymous}</span>` : html`<span class="nick">${message.nick}</span>`
   return html`<div class="message ${first ? 'first' : ''}" data-id=${message.id}>
     ${first ? nick : nothing}
-    <div class="text" dir="auto">${unsafeHTML(htmlOf(message))}</div>
+    <div class="text" dir="auto" .innerHTML=${htmlOf(message)}></div>
     ${timeView(message, clock)}
   </div>`
 }

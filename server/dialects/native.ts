@@ -8,6 +8,7 @@ import type { News } from '../backlog.ts'
 import { draftOf } from '../draft.ts'
 import { quoted, RoomfileError } from '../errors.ts'
 import {
+  formIn,
   goneSignal,
   parseTimestamp,
   queryValue,
@@ -148,14 +149,14 @@ function fieldsIn({ type, text }: Body): Fields {
     case 'application/json':
       return objectIn(text)
     case 'application/x-www-form-urlencoded': {
-      const form = new URLSearchParams(text)
-      return [...form.keys()].some((key) => FORM_FIELDS.has(key)) ? Object.fromEntries(form) : bare(text)
+      const isForm = [...new URLSearchParams(text).keys()].some((key) => FORM_FIELDS.has(key))
+      return isForm ? Object.fromEntries([...formIn(text)].toReversed()) : bare(text) // of two of a name the first counts, as in a query
     }
     case 'text/plain':
     case '':
       return bare(text)
     default:
-      throw new RoomfileError('wrong_type', `cannot read a message from ${type}: post a form, JSON or plain text`)
+      throw new RoomfileError('wrong_type', `cannot read a message from ${quoted(type)}: post a form, JSON or plain text`)
   }
 }
 
@@ -262,13 +263,15 @@ function newsOf(wanted: ReadonlyMap<Room, Timestamp>): Map<Room, News> | undefin
 function wantedIn(poll: string, rooms: Rooms): Map<Room, Timestamp> {
   const pairs = poll.split(',')
   if (pairs.length > MOST_ROOMS) throw new RoomfileError('bad_poll', `one poll can name ${MOST_ROOMS} rooms, not ${pairs.length}`)
-  return new Map(
-    pairs.map((pair) => {
-      const [name = '', timestamp, ...more] = pair.split(':')
-      if (timestamp === undefined || more.length > 0) throw new RoomfileError('bad_poll', `not a room and its timestamp: ${quoted(pair)}`)
-      return [rooms.get(roomName(name)), parseTimestamp(timestamp)]
-    }),
-  )
+  const wanted = new Map<Room, Timestamp>()
+  for (const pair of pairs) {
+    const [name = '', timestamp, ...more] = pair.split(':')
+    if (timestamp === undefined || more.length > 0) throw new RoomfileError('bad_poll', `not a room and its timestamp: ${quoted(pair)}`)
+    const room = rooms.get(roomName(name))
+    if (wanted.has(room)) throw new RoomfileError('bad_poll', `one poll can name a room once: ${quoted(name)}`)
+    wanted.set(room, parseTimestamp(timestamp))
+  }
+  return wanted
 }
 
 async function summaries(rooms: Rooms): Promise<Record<string, object>> {
