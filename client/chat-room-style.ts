@@ -17,6 +17,8 @@ export const chatRoomStyle = css`
     display: grid;
     grid-template-rows: minmax(0, 1fr) auto;
     min-height: 0;
+    max-height: 100vh; /* where the page around sets no height */
+    max-height: 100dvh;
     color: var(--ink);
     background: var(--paper);
     font:
