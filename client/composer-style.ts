@@ -233,6 +233,11 @@ export const composerStyle = css`
     height: min(22rem, 55vh);
     color-scheme: inherit;
   }
+  @container (width < 22rem) {
+    emoji-picker {
+      --num-columns: 6;
+    }
+  }
   @media (prefers-reduced-motion: reduce) {
     .frame {
       transition: none;

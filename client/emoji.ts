@@ -19,6 +19,10 @@ async function fetchPicker(language: string): Promise<HTMLElement> {
   return Object.assign(document.createElement('emoji-picker'), { locale: isChinese ? 'zh' : 'en', dataSource, ...words })
 }
 
+/** Pixels that the picker needs to be of use, and what stays free above it. */
+const LEAST_HEIGHT = 220
+const MARGIN = 16
+
 type State = 'closed' | 'loading' | 'failed' | 'open'
 
 /** The panel of one composer. It renders with its host, and hands over what is picked. */
@@ -61,6 +65,8 @@ export class EmojiPanel {
       return this.#become('failed')
     }
     if (!this.isOpen) return // closed meanwhile
+    const above = this.#host.getBoundingClientRect().top - MARGIN
+    this.#picker.element.style.maxHeight = `${Math.max(LEAST_HEIGHT, above)}px`
     this.#become('open')
     await this.#host.updateComplete
     // On a phone the focus would open the keyboard over the emoji.

@@ -524,3 +524,15 @@ for (const locale of ['en-GB', 'zh-CN']) {
     })
   }
 }
+
+test('where a browser knows no editing command the tools work all the same', async (t) => {
+  const server = await serve(t)
+  const alice = await visit(t, server.url)
+  await alice.page.evaluate(() => (document.execCommand = () => false))
+  await write(alice, 'one two', 'two')
+  await alice.page.keyboard.press('Control+b')
+  t.is(await shown(alice.page), 'one **⟦two⟧**')
+  await alice.page.keyboard.press('Enter')
+  await alice.sees('one two')
+  t.deepEqual(await sent(server.url), ['one **two**'])
+})
