@@ -19,6 +19,8 @@ export const chatRoomStyle = css`
     container-type: inline-size;
     display: block;
     min-height: 0;
+    max-height: 100vh; /* where the page around sets no height */
+    max-height: 100dvh;
     color: var(--ink);
     background: var(--paper);
     font:

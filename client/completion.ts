@@ -25,17 +25,18 @@ const LONGEST = 64
 const STEM = /(?<![\da-z])@([^\s@]*)$/i
 
 /**
- * The names that the word before the caret may become, oneself last; undefined when there are none.
+ * The names that the word before the caret may become: what it is already comes first, oneself last. Undefined when there is nothing to add.
  * @param least letters to be typed after the `@`
  */
 export function suggestionsAt({ text, start, end }: Passage, nicks: readonly string[], own: string, least = 1): Suggestions | undefined {
   const [all = '', typed] = STEM.exec(text.slice(Math.max(0, start - LONGEST), start)) ?? []
   if (typed === undefined || start !== end || typed.length < least) return undefined
   const found = [...new Set(nicks)]
-    .filter((nick) => nick !== '' && fold(nick).startsWith(fold(typed)) && nick !== typed)
-    .toSorted((a, b) => Number(a === own) - Number(b === own) || a.localeCompare(b))
+    .filter((nick) => nick !== '' && fold(nick).startsWith(fold(typed)))
+    .toSorted((a, b) => Number(b === typed) - Number(a === typed) || Number(a === own) - Number(b === own) || a.localeCompare(b))
     .slice(0, MOST)
-  return found.length > 0 ? { from: start - all.length, at: start, nicks: found, active: 0, taken: false } : undefined
+  if (found.length === 0 || (found.length === 1 && found[0] === typed)) return undefined
+  return { from: start - all.length, at: start, nicks: found, active: 0, taken: false }
 }
 
 const fold = (text: string): string => text.normalize('NFKC').toLocaleLowerCase()

@@ -16,8 +16,8 @@ export function write(field: HTMLTextAreaElement, { text, start, end }: Passage)
     field.setSelectionRange(from, to)
     // Of the ways to change a field this old one alone is known to every browser's undo.
     const done = by === '' ? document.execCommand('delete') : document.execCommand('insertText', false, by)
-    if (!done || field.value !== text) {
-      field.value = text
+    if (!done) {
+      field.setRangeText(by, from, to)
       field.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true }))
     }
   }

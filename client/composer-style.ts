@@ -173,11 +173,12 @@ export const composerStyle = css`
     border-bottom: 1px dashed var(--line);
     overflow-wrap: anywhere;
   }
-  .preview .empty {
+  .preview:empty::before {
+    content: attr(data-empty);
     color: var(--quiet);
   }
   .people,
-  .emoji {
+  .emoji-panel {
     position: absolute;
     inset: auto auto calc(100% + 0.4rem) 0;
     z-index: 1;
@@ -205,13 +206,13 @@ export const composerStyle = css`
     color: var(--accent);
     background: color-mix(in srgb, var(--accent) 11%, transparent);
   }
-  .emoji {
+  .emoji-panel {
     overflow: hidden;
   }
-  .emoji[hidden] {
+  .emoji-panel[hidden] {
     display: none;
   }
-  p.emoji {
+  p.emoji-panel {
     padding: 0.6rem 1rem;
     font-size: 0.875rem;
     color: var(--quiet);
@@ -231,6 +232,11 @@ export const composerStyle = css`
     max-width: 100%;
     height: min(22rem, 55vh);
     color-scheme: inherit;
+  }
+  @container (width < 22rem) {
+    emoji-picker {
+      --num-columns: 6;
+    }
   }
   @media (prefers-reduced-motion: reduce) {
     .frame {

@@ -5,7 +5,6 @@
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
-import { unsafeHTML } from 'lit/directives/unsafe-html.js'
 import { completed, steered, suggestionsAt, type Steered, type Suggestions } from './completion.ts'
 import { continued, EDITS, inserted, linkTo, quoted, type Passage } from './composer-edits.ts'
 import { passageIn, write } from './composer-field.ts'
@@ -130,7 +129,8 @@ export class ChatComposer extends LitElement {
   }
 
   private readonly pressed = (event: KeyboardEvent): void => {
-    if (isComposing(event)) return
+    if (isComposing(event) || !this.field.value) return
+    this.passage = passageIn(this.field.value)
     if (this.suggests(event) || this.edits(event) || this.walks(event)) event.preventDefault()
     else if (isSend(event)) {
       event.preventDefault()
@@ -207,17 +207,26 @@ export class ChatComposer extends LitElement {
     const state = { texts, passage, previews, unfolded: this.formats, emoji: this.emoji.isOpen }
     return html`${this.emoji.view(texts)} ${this.peopleView()}
       <form class="frame" @submit=${this.submitted}>
-        ${previews ? html`<div class="preview text" part="preview" dir="auto">${this.previewView()}</div>` : nothing} ${this.fieldView()}
+        ${previews ? this.previewView() : nothing} ${this.fieldView()}
         <div class="row">
           ${toolbarView(state, this.actions)}
-          <button class="send" part="send" ?disabled=${disabled}>${texts.send}</button>
+          <button class="send" part="send" ?disabled=${disabled} @mousedown=${keepFocus}>${texts.send}</button>
         </div>
       </form>`
   }
 
-  private previewView(): unknown {
-    const { text } = this.passage
-    return text.trim() === '' ? html`<p class="empty">${this.texts.composer.preview}</p>` : unsafeHTML(safeHtml(text))
+  private previewView(): TemplateResult {
+    const { preview } = this.texts.composer
+    return html`<div
+      class="preview text"
+      part="preview"
+      dir="auto"
+      role="region"
+      aria-label=${preview}
+      tabindex="0"
+      data-empty=${preview}
+      .innerHTML=${safeHtml(this.passage.text)}
+    ></div>`
   }
 
   private fieldView(): TemplateResult {
@@ -254,6 +263,12 @@ export class ChatComposer extends LitElement {
           html`<li id=${`nick-${index}`} role="option" aria-selected=${index === list.active} @click=${() => take(index)}>${nick}</li>`,
       )}
     </ul>`
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'chat-composer': ChatComposer
   }
 }
 

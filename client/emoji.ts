@@ -19,6 +19,10 @@ async function fetchPicker(language: string): Promise<HTMLElement> {
   return Object.assign(document.createElement('emoji-picker'), { locale: isChinese ? 'zh' : 'en', dataSource, ...words })
 }
 
+/** Pixels that the picker needs to be of use, and what stays free above it. */
+const LEAST_HEIGHT = 220
+const MARGIN = 16
+
 type State = 'closed' | 'loading' | 'failed' | 'open'
 
 /** The panel of one composer. It renders with its host, and hands over what is picked. */
@@ -61,6 +65,8 @@ export class EmojiPanel {
       return this.#become('failed')
     }
     if (!this.isOpen) return // closed meanwhile
+    const above = this.#host.getBoundingClientRect().top - MARGIN
+    this.#picker.element.style.maxHeight = `${Math.max(LEAST_HEIGHT, above)}px`
     this.#become('open')
     await this.#host.updateComplete
     // On a phone the focus would open the keyboard over the emoji.
@@ -68,14 +74,23 @@ export class EmojiPanel {
   }
 
   view({ composer: texts }: Texts): TemplateResult | typeof nothing {
-    if (this.#state === 'loading') return html`<p class="emoji" role="status">${texts.emojiLoading}</p>`
-    if (this.#state === 'failed') return html`<p class="emoji" role="alert">${texts.emojiFailed}</p>`
-    return this.#picker ? this.#pickerView(this.#picker.element) : nothing
+    if (this.#state === 'loading') return html`<p class="emoji-panel" role="status">${texts.emojiLoading}</p>`
+    if (this.#state === 'failed') return html`<p class="emoji-panel" role="alert">${texts.emojiFailed}</p>`
+    return this.#picker ? this.#pickerView(this.#picker.element, texts.emoji) : nothing
   }
 
   /** Stays where it is when it closes: it would have to start anew. */
-  #pickerView(picker: HTMLElement): TemplateResult {
-    return html`<div class="emoji" ?hidden=${!this.isOpen} @keydown=${this.#keyed} @emoji-click=${this.#picked}>${picker}</div>`
+  #pickerView(picker: HTMLElement, label: string): TemplateResult {
+    return html`<div
+      class="emoji-panel"
+      role="dialog"
+      aria-label=${label}
+      ?hidden=${!this.isOpen}
+      @keydown=${this.#keyed}
+      @emoji-click=${this.#picked}
+    >
+      ${picker}
+    </div>`
   }
 
   #become(state: State): void {
@@ -95,7 +110,7 @@ export class EmojiPanel {
   }
 
   readonly #pressed = (event: PointerEvent): void => {
-    const isOurs = event.composedPath().some((target) => target instanceof Element && target.matches('.emoji, [data-tool=emoji]'))
+    const isOurs = event.composedPath().some((target) => target instanceof Element && target.matches('.emoji-panel, [data-tool=emoji]'))
     if (this.isOpen && !isOurs) this.close()
   }
 }

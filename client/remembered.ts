@@ -10,12 +10,17 @@ export interface Memory {
 }
 
 function memory(storage: () => Storage): Memory {
-  const page = new Map<string, string>()
+  const refused = new Map<string, string>()
   return {
-    recall: (key) => page.get(key) ?? attempt(() => storage().getItem(key)) ?? '',
+    recall: (key) => refused.get(key) ?? attempt(() => storage().getItem(key)) ?? '',
     remember(key, text) {
-      page.set(key, text)
-      attempt(() => (text === '' ? storage().removeItem(key) : storage().setItem(key, text)))
+      const isKept = attempt(() => {
+        if (text === '') storage().removeItem(key)
+        else storage().setItem(key, text)
+        return true
+      })
+      if (isKept) refused.delete(key)
+      else refused.set(key, text)
     },
   }
 }

@@ -26,6 +26,7 @@ export interface AppOptions extends DialectOptions {
 type Method = 'GET' | 'POST' | 'DELETE'
 
 export function app(options: AppOptions): RequestListener {
+  const { guard } = options
   const { post, poll, rooms, file, join, leave, typing, who } = native(options)
   const comet = php(options)
   const node = nodeChat(options)
@@ -34,7 +35,7 @@ export function app(options: AppOptions): RequestListener {
 
   const sitemap: Record<string, Partial<Record<Method, Handler>>> = {
     '/healthz': { GET: (_req, res) => sendJson(res, 200, '{"status":"ok"}') },
-    '/sign-in': { POST: options.guard.signIn },
+    '/sign-in': { POST: guard.signIn },
     '/rooms': { GET: rooms },
     '/rooms/:room': { GET: poll, POST: post },
     '/rooms/:room/file': { GET: file },
@@ -43,9 +44,9 @@ export function app(options: AppOptions): RequestListener {
     '/rooms/:room/typing': { POST: typing },
     '/rooms/:room/who': { GET: who },
     '/comet.php': { GET: comet, POST: comet },
-    '/join': { GET: node.join },
-    '/part': { GET: node.part },
-    '/send': { GET: node.send },
+    '/join': { GET: guard.writing(node.join) },
+    '/part': { GET: guard.writing(node.part) },
+    '/send': { GET: guard.writing(node.send) },
     '/recv': { GET: node.recv },
     '/who': { GET: node.who },
     '/new': { POST: buffer.post },
@@ -57,7 +58,7 @@ export function app(options: AppOptions): RequestListener {
     onNoMatch: (_req, res) => sendError(res, new RoomfileError('not_found')),
     onError: (error, req, res) => answerError(error, req, res, options.warn),
   })
-  site.use(options.guard.admit)
+  site.use(guard.admit)
   for (const [path, methods] of Object.entries(sitemap)) {
     for (const [method, handler] of Object.entries(methods)) site.add(method as Method, path, handler)
     site.all(path, refuse(Object.keys(methods)))
@@ -69,9 +70,11 @@ export function app(options: AppOptions): RequestListener {
 
 /** Answers whatever method an address does not take, and OPTIONS. */
 function refuse(methods: readonly string[]): Handler {
-  const Allow = [...methods, 'OPTIONS', ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
+  const taken = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])]
+  const Allow = [...taken, 'OPTIONS'].join(', ')
   return (req, res) => {
     if (req.method === 'OPTIONS') return sendNothing(res, { Allow })
+    if (taken.includes(req.method)) throw new RoomfileError('not_found') // it was taken, and there was no page
     throw new RoomfileError('method_not_allowed', `this address takes ${Allow}, not ${req.method}`, { headers: { Allow } })
   }
 }
@@ -80,5 +83,6 @@ function answerError(error: unknown, req: Request, res: Response, warn: Warn): v
   const isOurs = error instanceof RoomfileError
   if (!isOurs && !req.destroyed) warn('a request failed', { method: req.method, path: req.path, error })
   else if (isOurs && error.status >= 500) warn(error.message, { method: req.method, path: req.path, error })
-  sendError(res, error)
+  if (res.headersSent) res.destroy() // half an answer is out: the client must not take it for a whole one, nor wait
+  else sendError(res, error)
 }

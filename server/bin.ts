@@ -17,6 +17,12 @@ function loggerFor({ jsonLogs, quiet }: Config): Logger {
   return jsonLogs ? pino({ level }) : pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true }))
 }
 
+const OPEN_TO_ALL = 'Anybody who can reach this address can read and write: --token asks for a secret.'
+
+function isOpenToAll({ host, token }: Config): boolean {
+  return !isLoopback(host) && token === undefined
+}
+
 /** What a person needs to know at the start; the last line can be pasted. */
 function banner(server: Roomfile, config: Config): string {
   const isOpen = config.host === '0.0.0.0' || config.host === '::'
@@ -28,8 +34,7 @@ function banner(server: Roomfile, config: Config): string {
     ['try', `curl -d 'hello' ${local}/rooms/lobby`],
   ]
   const lines = rows.map(([name = '', value]) => `  ${name.padEnd(9)}${value}`)
-  const isPublic = !isLoopback(config.host) && config.token === undefined
-  const warning = isPublic ? ['', '  Anybody who can reach this address can read and write: --token asks for a secret.'] : []
+  const warning = isOpenToAll(config) ? ['', `  ${OPEN_TO_ALL}`] : []
   return ['', '  roomfile: a chat room that is a file', '', ...lines, ...warning, '', ''].join('\n')
 }
 
@@ -103,6 +108,7 @@ async function main(args: readonly string[]): Promise<void> {
   stopOnSignal(server, log)
   if (settings.jsonLogs) log.info({ url: server.url, dataDir: resolve(settings.dataDir) }, 'listening')
   else if (!settings.quiet) process.stdout.write(banner(server, settings))
+  if ((settings.jsonLogs || settings.quiet) && isOpenToAll(settings)) log.warn(OPEN_TO_ALL)
   if (settings.open) await (await import('open')).default(server.url)
 }
 

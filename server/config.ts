@@ -29,6 +29,8 @@ export interface Config {
   readonly token: string | undefined
   /** Other origins whose pages may read and post. */
   readonly cors: readonly string[]
+  /** Who may show our pages in a frame: origins, `self`, `none`, or `*` for anyone. */
+  readonly frameAncestors: readonly string[]
   /** Seconds that a session lasts without a poll or a post. */
   readonly lease: number
   readonly store: 'file' | 'memory'
@@ -53,6 +55,7 @@ export const DEFAULTS: Config = {
   trustProxy: [],
   token: undefined,
   cors: [],
+  frameAncestors: ['self'],
   lease: 60,
   store: 'file',
   client: undefined,
@@ -71,6 +74,7 @@ const TABLE: readonly Row[] = [
   ['--max-file <size>', 'the largest room file', size, '8m'],
   ['--token <secret>', 'a shared secret that every request needs', secret],
   ['--cors <origins>', 'other sites whose pages may read and post: https://example.org,…', origins, 'none'],
+  ['--frame-ancestors <origins>', 'sites that may show the page in a frame: self, none, *, https://example.org,…', ancestors, 'self'],
   ['--rate-limit <number>', 'posts a second from one address, or off', rate],
   ['--trust-proxy <networks>', 'proxies whose X-Forwarded-For counts: loopback, 10.0.0.0/8, …', networks, 'off'],
   ['--lease <seconds>', 'how long somebody who fell silent is still here', whole(1, 3600)],
@@ -191,12 +195,22 @@ function secret(text: string): string {
 }
 
 function origins(text: string): readonly string[] {
-  if (text === 'none') return []
+  return text === 'none' ? [] : originsIn(text)
+}
+
+function originsIn(text: string): readonly string[] {
   const list = text.split(',').map((origin) => origin.trim())
   const bad = list.find((origin) => URL.parse(origin)?.origin !== origin)
   if (bad !== undefined)
     throw new InvalidArgumentError(`${JSON.stringify(bad)} is no origin: those are like https://example.org or http://10.0.0.5:3000.`)
   return list
+}
+
+/** `none` and `*` stand alone; whoever names others means them beside our own pages. */
+function ancestors(text: string): readonly string[] {
+  if (text === 'none' || text === '*') return [text]
+  const others = text.split(',').filter((origin) => origin.trim() !== 'self')
+  return others.length > 0 ? ['self', ...originsIn(others.join(','))] : ['self']
 }
 
 /** Whether only this machine can reach an address. */

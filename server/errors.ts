@@ -5,9 +5,7 @@
 
 const ERRORS = {
   bad_json: [400, 'the body is not a JSON object'],
-  bad_form: [400, 'the form cannot be decoded: it is not UTF-8'],
-  bad_encoding: [400, 'the body is not UTF-8'],
-  bad_path: [400, 'the path cannot be decoded'],
+  bad_encoding: [400, 'the body or the query is not UTF-8'],
   bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -'],
   bad_nick: [400, 'a nick has 1 to 50 characters, no control characters, and no blanks at its ends'],
   bad_cid: [400, 'a cid is a text of 1 to 100 characters'],
@@ -30,6 +28,7 @@ const ERRORS = {
   wrong_type: [415, 'post a form, JSON or plain text, in UTF-8'],
   bad_range: [416, 'the file has no such range'],
   too_many_posts: [429, 'too many posts from this address'],
+  too_many_tries: [429, 'too many wrong tokens from this address'],
   too_many_polls: [429, 'too many polls are parked for this address'],
   internal: [500, 'something went wrong here'],
   not_kept: [500, 'the message could not be written'],
@@ -67,13 +66,24 @@ export function isOutOfSpace(thrown: unknown): boolean {
   return OUT_OF_SPACE.has((thrown as NodeJS.ErrnoException).code ?? '')
 }
 
+/** What the system's codes mean to whoever runs the server. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'the server may not write there (EACCES)',
+  EIO: 'the disk reports an error (EIO)',
+  EMFILE: 'the server has too many files open (EMFILE)',
+  ENFILE: 'the system has too many files open (ENFILE)',
+  ENOENT: 'its directory, or what it is a link to, is not there (ENOENT)',
+  EPERM: 'the server may not write there (EPERM)',
+  EROFS: 'the disk is read-only (EROFS)',
+}
+
 /** An error of the file system as one of ours; `otherwise` says what failed. */
 export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError {
   if (thrown instanceof RoomfileError) return thrown
   const { code, message } = thrown as NodeJS.ErrnoException
   return isOutOfSpace(thrown)
     ? new RoomfileError('disk_full', undefined, { cause: thrown })
-    : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${code ?? message}`, { cause: thrown })
+    : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${REASONS[code ?? ''] ?? code ?? message}`, { cause: thrown })
 }
 
 /** A value as a client sent it, in a form that is safe to send back. */

@@ -6,7 +6,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { parseCookie, stringifySetCookie } from 'cookie'
 import cors from 'cors'
 import { RoomfileError } from './errors.ts'
-import { readBody, send, type Handler, type Request, type Response } from './http.ts'
+import { readForm, send, type Handler, type Request, type Response } from './http.ts'
+import type { RateLimit } from './rate-limit.ts'
 
 export interface GuardOptions {
   /** The shared secret; undefined lets everybody in. */
@@ -15,11 +16,16 @@ export interface GuardOptions {
   readonly cors: readonly string[]
   /** Whether only this machine can reach us: then a name that is not ours is another site's trick. */
   readonly isLocal: boolean
+  /** Who may show us in a frame, as the content security policy says it: `'self' https://example.org`. */
+  readonly frameAncestors: string
+  readonly rateLimit: RateLimit
 }
 
 export interface Guard {
-  /** Lets a request pass, or throws. @throws RoomfileError `foreign_host`, `foreign_origin`, `no_token` */
-  readonly admit: (req: Request, res: Response, next: () => void) => void
+  /** Lets a request pass, or throws. @throws RoomfileError `foreign_host`, `foreign_origin`, `no_token`, `too_many_tries` */
+  readonly admit: (req: Request, res: Response, next: () => void) => Promise<void>
+  /** A handler that changes something though its method says that it only reads: for our own pages, and those that are named. */
+  readonly writing: (handler: Handler) => Handler
   /** Takes the token from the sign-in page, and gives a cookie for it. */
   readonly signIn: Handler
 }
@@ -30,13 +36,10 @@ const COOKIE_SECONDS = 90 * 24 * 3600
 /** The largest sign-in form. */
 const MAX_FORM = 4096
 
-/** [node_chat] writes by GET */
-const WRITES_BY_GET = /^\/(?:join|part|send)$/
-
 /** localhost, and addresses: a name that somebody made to point here is neither. */
 const LOCAL_HOST = /^(?:localhost|(?:[\w-]+\.)*localhost|\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(?::\d+)?$/i
 
-export function guard({ token, cors: origins, isLocal }: GuardOptions): Guard {
+export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit }: GuardOptions): Guard {
   const allowOrigin = cors({
     origin: [...origins],
     methods: ['GET', 'POST', 'DELETE'],
@@ -47,32 +50,56 @@ export function guard({ token, cors: origins, isLocal }: GuardOptions): Guard {
   const secret = token === undefined ? undefined : digest(token)
   const cookie = token === undefined ? undefined : digest(`cookie ${token}`)
 
-  function isSignedIn({ headers }: Request): boolean {
-    if (!secret || !cookie) return true
-    const given = passwordIn(headers.authorization ?? '')
-    if (given !== undefined) return timingSafeEqual(digest(given), secret)
-    return timingSafeEqual(digest(parseCookie(headers.cookie ?? '')[COOKIE] ?? ''), digest(cookie.toString('base64url')))
+  /** Whether this is the token. Wrong ones are counted; after too many the right one is not heard either, or guessing would go on. */
+  async function isToken(given: string, req: Request): Promise<boolean> {
+    const isRight = secret === undefined || timingSafeEqual(digest(given), secret)
+    await rateLimit.guess(req, isRight)
+    return isRight
+  }
+
+  /** The cookie needs no counting: it is too long to be guessed. */
+  async function isSignedIn(req: Request): Promise<boolean> {
+    if (!cookie) return true
+    const given = passwordIn(req.headers.authorization ?? '')
+    if (given !== undefined) return isToken(given, req)
+    return timingSafeEqual(digest(parseCookie(req.headers.cookie ?? '')[COOKIE] ?? ''), digest(cookie.toString('base64url')))
+  }
+
+  /** Adds what a browser needs to let a named origin's page read. False when that was all that it asked for. */
+  function share(req: Request, res: Response): boolean {
+    let goesOn = origins.length === 0
+    if (!goesOn) allowOrigin(req, res, () => (goesOn = true)) // calls back at once, or has answered
+    return goesOn
   }
 
   return {
-    admit(req, res, next) {
+    async admit(req, res, next) {
       if (isLocal && !LOCAL_HOST.test(req.headers.host ?? '')) throw new RoomfileError('foreign_host')
-      if (isWrite(req) && isForeign(req, origins)) throw new RoomfileError('foreign_origin')
-      const pass = (): void => {
-        if (req.path === '/healthz' || req.path === '/sign-in' || isSignedIn(req)) return next()
-        if (isNavigation(req)) return askToken(res, 401)
-        throw new RoomfileError('no_token', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } })
-      }
-      if (origins.length > 0) allowOrigin(req, res, pass)
-      else pass()
+      if (!READS.has(req.method) && isForeign(req, origins)) throw new RoomfileError('foreign_origin')
+      if (!share(req, res)) return
+      if (req.path === '/healthz' || req.path === '/sign-in' || (await isSignedIn(req))) return next()
+      if (isNavigation(req)) return askToken(res, 401, frameAncestors)
+      throw new RoomfileError('no_token', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } })
+    },
+
+    writing: (handler) => (req, res) => {
+      if (isForeign(req, origins)) throw new RoomfileError('foreign_origin')
+      return handler(req, res)
     },
 
     async signIn(req, res) {
-      const given = new URLSearchParams((await readBody(req, MAX_FORM)).text).get('token') ?? ''
-      if (secret && cookie && !timingSafeEqual(digest(given), secret)) return askToken(res, 403)
-      const value = cookie?.toString('base64url') ?? ''
-      const setCookie = stringifySetCookie({ name: COOKIE, value, maxAge: COOKIE_SECONDS, httpOnly: true, sameSite: 'lax' })
-      send(res, 303, 'text/plain', '', { Location: './', ...(secret ? { 'Set-Cookie': setCookie } : {}) })
+      const given = (await readForm(req, MAX_FORM)).get('token') ?? ''
+      if (!(await isToken(given, req))) return askToken(res, 403, frameAncestors)
+      if (!cookie) return send(res, 303, 'text/plain', '', { Location: './' })
+      const setCookie = stringifySetCookie({
+        name: COOKIE,
+        value: cookie.toString('base64url'),
+        maxAge: COOKIE_SECONDS,
+        httpOnly: true,
+        sameSite: 'lax',
+        secure: req.headers.origin?.startsWith('https:') ?? false, // behind a proxy that speaks TLS
+      })
+      send(res, 303, 'text/plain', '', { Location: './', 'Set-Cookie': setCookie })
     },
   }
 }
@@ -84,18 +111,16 @@ function digest(text: string): Buffer {
 
 /** The token as `Authorization: Bearer TOKEN`, or as the password of `Basic`, whoever the user. */
 function passwordIn(authorization: string): string | undefined {
-  const [, scheme = '', credentials = ''] = /^(bearer|basic)\s+(\S+)$/i.exec(authorization) ?? []
+  const [, scheme = '', credentials = ''] = /^(bearer|basic)\s+(.+)$/i.exec(authorization) ?? []
   if (scheme === '') return undefined
   return scheme.toLowerCase() === 'bearer'
-    ? credentials
+    ? Buffer.from(credentials, 'latin1').toString() // a header's bytes, which may be UTF-8
     : Buffer.from(credentials, 'base64')
         .toString()
         .replace(/^[^:]*:/, '')
 }
 
-function isWrite({ method, path }: Request): boolean {
-  return !['GET', 'HEAD', 'OPTIONS'].includes(method) || WRITES_BY_GET.test(path)
-}
+const READS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** Whether another site's page sent this. Browsers say so by Sec-Fetch-Site, where they do not by Origin; scripts say neither. */
 function isForeign({ headers }: Request, origins: readonly string[]): boolean {
@@ -111,7 +136,7 @@ function isNavigation({ method, headers }: Request): boolean {
 }
 
 /** A page of one field. Its form goes beside the page, so it works below a proxy's prefix, too. */
-function askToken(res: Response, status: number): void {
+function askToken(res: Response, status: 401 | 403, frameAncestors: string): void {
   const html = `<!doctype html>
 <html lang="en">
   <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>roomfile</title></head>
@@ -124,6 +149,8 @@ function askToken(res: Response, status: number): void {
 </html>
 `
   send(res, status, 'text/html; charset=utf-8', html, {
-    'Content-Security-Policy': "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
+    'Content-Security-Policy': `default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors ${frameAncestors}`,
+    'Referrer-Policy': 'same-origin', // without a referrer the form's Origin would be null, and so foreign
+    'Cross-Origin-Opener-Policy': 'same-origin',
   })
 }

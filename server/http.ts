@@ -26,12 +26,13 @@ export interface Body {
 /**
  * The body of a request as text.
  * @param maxBytes what it may have at most
- * @throws RoomfileError `too_large`, `wrong_type` (another charset than UTF-8), `bad_encoding`
+ * @throws RoomfileError `too_large`, `wrong_type` (another charset than UTF-8, or packed), `bad_encoding`
  */
 export async function readBody(req: IncomingMessage, maxBytes: number): Promise<Body> {
   const header = req.headers['content-type'] ?? ''
   const { type, parameters } = parseType(header)
   if (!/^(utf-?8|us-ascii)?$/i.test(parameters['charset'] ?? '')) throw new RoomfileError('wrong_type')
+  if (isPacked(req)) throw new RoomfileError('wrong_type', 'post it as it is: packed bodies are not unpacked here')
   const bytes = await getRawBody(req, { limit: maxBytes, length: req.headers['content-length'] ?? null }).catch(
     (error: { type?: string }) => {
       if (error.type === 'entity.too.large') throw new RoomfileError('too_large', undefined, { headers: { Connection: 'close' } })
@@ -42,6 +43,32 @@ export async function readBody(req: IncomingMessage, maxBytes: number): Promise<
     return { type, text: utf8.decode(bytes) }
   } catch (error) {
     throw new RoomfileError('bad_encoding', undefined, { cause: error })
+  }
+}
+
+/** A small body may unpack to a huge one: gzip and the like are not for messages. */
+function isPacked({ headers }: IncomingMessage): boolean {
+  return !/^(identity)?$/i.test(headers['content-encoding'] ?? '') || !/^(chunked)?$/i.test(headers['transfer-encoding'] ?? '')
+}
+
+/** A form, whatever its type says. @throws RoomfileError as readBody does */
+export async function readForm(req: Request, maxBytes: number): Promise<URLSearchParams> {
+  return formIn((await readBody(req, maxBytes)).text)
+}
+
+/** @throws RoomfileError `bad_encoding` when its escapes are not UTF-8 */
+export function formIn(text: string): URLSearchParams {
+  if (!isEncoded(text)) throw new RoomfileError('bad_encoding')
+  return new URLSearchParams(text)
+}
+
+/** Whether the bytes that a text names by `%FF` are UTF-8. A `%` that names none is itself. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text.replaceAll(/%(?![\da-f]{2})/gi, '%25'))
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -64,9 +91,10 @@ export function goneSignal(res: Response): AbortSignal {
   return gone.signal
 }
 
-/** The first value of a query parameter, undefined when there is none. */
+/** The first value of a query parameter, undefined when there is none. @throws RoomfileError `bad_encoding` */
 export function queryValue(req: Request, name: string): string | undefined {
   const value: unknown = Object.hasOwn(req.query, name) ? req.query[name] : undefined
+  if (value !== undefined && !isEncoded(req.search)) throw new RoomfileError('bad_encoding')
   return typeof value === 'string' ? value : Array.isArray(value) ? String(value[0]) : undefined
 }
 
@@ -106,14 +134,14 @@ export function send(
 /** Tells a client that what it asked for is done. */
 export function sendNothing(res: Response, headers: Readonly<Record<string, string>> = {}): void {
   if (res.headersSent || res.destroyed) return
-  res.writeHead(204, { 'Cache-Control': 'no-store', ...headers })
+  res.writeHead(204, { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...headers })
   res.end()
 }
 
 /** Tells a client that what it has is still what there is. */
 export function sendNotModified(res: Response, headers: Readonly<Record<string, string>>): void {
   if (res.headersSent || res.destroyed) return
-  res.writeHead(304, { 'Cache-Control': 'no-store', ...headers })
+  res.writeHead(304, { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...headers })
   res.end()
 }
 

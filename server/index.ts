@@ -51,15 +51,18 @@ export interface Roomfile {
 export async function roomfile(options: Partial<Config> = {}, log: Logger = pino({ level: 'silent' })): Promise<Roomfile> {
   const config = { ...DEFAULTS, ...options }
   const warn = warnTo(log)
-  const page = pageHandler(config.client)
+  const frameAncestors = config.frameAncestors.map((who) => (who === 'self' || who === 'none' ? `'${who}'` : who)).join(' ')
+  const page = pageHandler({ own: config.client, frameAncestors, shared: config.cors.length > 0 })
   const store = await openStore(config, warn)
   const rooms = new Rooms({ store, leaseMs: config.lease * 1000, warn })
+  const limit = rateLimit({ postsPerSecond: config.rateLimit, trustProxy: config.trustProxy })
+  const isLocal = isLoopback(config.host) && config.trustProxy.length === 0
   const site = app({
-    guard: guard({ token: config.token, cors: config.cors, isLocal: isLoopback(config.host) && config.trustProxy.length === 0 }),
+    guard: guard({ token: config.token, cors: config.cors, isLocal, frameAncestors, rateLimit: limit }),
     rooms,
     store,
     limits: config,
-    rateLimit: rateLimit({ postsPerSecond: config.rateLimit, trustProxy: config.trustProxy }),
+    rateLimit: limit,
     page,
     warn,
   })

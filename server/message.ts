@@ -52,6 +52,9 @@ const TYPES: ReadonlySet<unknown> = new Set<MessageType>(['msg', 'join', 'part']
 /** Controls that JSON leaves bare, and the two separators that JavaScript and many line readers take for a newline. */
 const UNSAFE_IN_A_LINE = /[\u007f-\u009f\u2028\u2029]/g
 
+/** A line of so many characters is not too deep. */
+const SHALLOW = 1000
+
 const encoder = new TextEncoder()
 
 export function placed(saying: Saying, stamp: Stamp): Message {
@@ -127,7 +130,9 @@ function objectIn(text: string): ({ msg: string } & Record<string, unknown>) | u
   if (!text.trimStart().startsWith('{')) return undefined
   try {
     const value = JSON.parse(text) as { msg?: unknown }
-    return typeof value.msg === 'string' ? (value as { msg: string }) : undefined
+    if (typeof value.msg !== 'string') return undefined
+    if (text.length > SHALLOW) JSON.stringify(value) // so deep that it can be read but not written, it would stop its room
+    return value as { msg: string }
   } catch {
     return undefined // half a JSON line, or a text that starts with a brace: what it says is its text
   }

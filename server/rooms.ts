@@ -46,10 +46,8 @@ export class Rooms {
     this.#store = store
     this.#leaseMs = leaseMs
     this.#warn = warn
-    store.watch((name) => this.#lookAt(this.#rooms.get(name)))
-    this.#safety = setInterval(() => {
-      for (const room of this.#rooms.values()) if (room.waiters.size > 0) this.#lookAt(room)
-    }, SAFETY_LOOK_MS)
+    store.watch((name) => (name === undefined ? this.#lookWhereOneWaits() : this.#lookAt(this.#rooms.get(name))))
+    this.#safety = setInterval(() => this.#lookWhereOneWaits(), SAFETY_LOOK_MS)
     this.#safety.unref()
   }
 
@@ -117,6 +115,10 @@ export class Rooms {
     })
     const room = new Room(name, this.#store, presence)
     return room
+  }
+
+  #lookWhereOneWaits(): void {
+    for (const room of this.#rooms.values()) if (room.waiters.size > 0) this.#lookAt(room)
   }
 
   #lookAt(room: Room | undefined): void {

@@ -26,8 +26,11 @@ export interface Store {
   /** The room as the file that it is, or undefined when there is no such room. */
   file(room: RoomName): Promise<RoomContent | undefined>
 
-  /** Calls back whenever a room may have changed by other hands than this store's `append`. A hint: the truth is what `read` says. */
-  watch(changed: (room: RoomName) => void): void
+  /**
+   * Calls back whenever a room may have changed by other hands than this store's `append`; without a name, any of them may have.
+   * A hint: the truth is what `read` says.
+   */
+  watch(changed: (room?: RoomName) => void): void
 
   /** Frees what is held open for a room that nobody uses at the moment. */
   release(room: RoomName): Promise<void>

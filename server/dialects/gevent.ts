@@ -4,11 +4,11 @@
  */
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, send, type Handler } from '../http.ts'
+import { goneSignal, readForm, send, type Handler } from '../http.ts'
 import type { Message, MessageId } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { HTML, inertJson, maxForm, messageHtml, OTHER_FIELDS, pauseAfterError, readForm } from './html.ts'
+import { HTML, inertJson, maxForm, messageHtml, OTHER_FIELDS, pauseAfterError } from './html.ts'
 
 /** [gevent] a poll waits for ever; its client empties the field that is being written in with each answer, so an empty one comes rarely. */
 const WAIT_MS = 3_600_000

@@ -4,7 +4,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Limits } from '../backlog.ts'
-import { readBody, type Request } from '../http.ts'
 import { toHtml } from '../markup.ts'
 import { jsonEscape, type Message } from '../message.ts'
 
@@ -15,11 +14,6 @@ const ERROR_PAUSE_MS = 1000
 
 export function pauseAfterError(signal: AbortSignal): Promise<void> {
   return delay(ERROR_PAUSE_MS, undefined, { signal }).catch(() => undefined)
-}
-
-/** A form, whatever its type says. @throws RoomfileError as readBody does */
-export async function readForm(req: Request, maxBytes: number): Promise<URLSearchParams> {
-  return new URLSearchParams((await readBody(req, maxBytes)).text)
 }
 
 /** A form makes three bytes of one at most. */

@@ -37,9 +37,12 @@ interface Asked extends Question {
 export function questionsIn(poll: string): Question[] {
   const parts = poll.split(',')
   if (parts.length > MOST_ROOMS) throw new RoomfileError('bad_poll', `one poll can name ${MOST_ROOMS} rooms, not ${parts.length}`)
+  const named = new Set<string>()
   return parts.map((part) => {
     const [name = '', timestamp, version = '', ...sessions] = part.split(':')
     if (timestamp === undefined) throw new RoomfileError('bad_poll', `not a room and its timestamp: ${quoted(part)}`)
+    if (named.has(name.normalize('NFC'))) throw new RoomfileError('bad_poll', `one poll can name a room once: ${quoted(name)}`)
+    named.add(name.normalize('NFC'))
     return { name, timestamp: parseTimestamp(timestamp), version: version === '' ? undefined : parseVersion(version), sessions }
   })
 }

@@ -19,6 +19,9 @@ const SCRIPT = 'text/javascript; charset=utf-8'
 
 const COOKIE = 'roomfile-chat'
 
+/** The cookie of one tab. */
+const TAB = /^roomfile-chat-\d+$/
+
 /** Seconds for which a place is kept: longer than a poll, shorter than a visit that is over. */
 const COOKIE_SECONDS = 60
 
@@ -94,7 +97,7 @@ function placeIn(req: Request): Stamp | undefined {
 function cookiesFor(req: Request, { timestamp, n }: Stamp): string[] {
   const value = `${timestamp}-${n}`
   const next = cookieName(countIn(req) + 1)
-  const tabs = Object.keys(parseCookie(req.headers.cookie ?? '')).filter((name) => name.startsWith(`${COOKIE}-`))
+  const tabs = Object.keys(parseCookie(req.headers.cookie ?? '')).filter((name) => TAB.test(name))
   const spent = tabs.filter((name, i) => name !== next && (name === cookieName(countIn(req)) || i < tabs.length - MOST_TABS))
   const keep = [...new Set([next, COOKIE])].map((name) => cookie(name, value, COOKIE_SECONDS))
   return [...keep, ...spent.map((name) => cookie(name, '', 0))]

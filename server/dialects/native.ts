@@ -8,6 +8,7 @@ import type { News } from '../backlog.ts'
 import { checkedCid, draftOf } from '../draft.ts'
 import { quoted, RoomfileError } from '../errors.ts'
 import {
+  formIn,
   goneSignal,
   parseTimestamp,
   queryValue,
@@ -146,14 +147,14 @@ function fieldsIn({ type, text }: Body): Fields {
     case 'application/json':
       return objectIn(text)
     case 'application/x-www-form-urlencoded': {
-      const form = new URLSearchParams(text)
-      return [...form.keys()].some((key) => FORM_FIELDS.has(key)) ? Object.fromEntries(form) : bare(text)
+      const isForm = [...new URLSearchParams(text).keys()].some((key) => FORM_FIELDS.has(key))
+      return isForm ? Object.fromEntries([...formIn(text)].toReversed()) : bare(text) // of two of a name the first counts, as in a query
     }
     case 'text/plain':
     case '':
       return bare(text)
     default:
-      throw new RoomfileError('wrong_type', `cannot read a message from ${type}: post a form, JSON or plain text`)
+      throw new RoomfileError('wrong_type', `cannot read a message from ${quoted(type)}: post a form, JSON or plain text`)
   }
 }
 

@@ -5,11 +5,11 @@
 import type { News } from '../backlog.ts'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, parseTimestamp, send, type Handler } from '../http.ts'
+import { goneSignal, parseTimestamp, readForm, send, type Handler } from '../http.ts'
 import { toMarkdown } from '../markup.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { HTML, inertJson, messageHtml, pauseAfterError, readForm } from './html.ts'
+import { HTML, inertJson, messageHtml, pauseAfterError } from './html.ts'
 
 /** [php] the client gives up after 900 s and can not go on from there: it gets its answer before. */
 const WAIT_MS = 840_000

@@ -3,7 +3,7 @@
  * Knows system calls and their order; knows nothing of rooms.
  */
 import { constants, type BigIntStats } from 'node:fs'
-import { copyFile, link, mkdir, open, realpath, writeFile, type FileHandle } from 'node:fs/promises'
+import { copyFile, link, lstat, mkdir, open, realpath, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { Timestamp } from '../message.ts'
@@ -70,9 +70,25 @@ export async function replaceFile(path: string, bytes: Buffer, mtime: Timestamp)
   return signature
 }
 
-/** Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe. */
+/**
+ * Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe.
+ * A link to a file that is not there is an error: what it stands for may come back, as with a disk that is not mounted.
+ */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
-  return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(unlessMissing)
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    unlessMissing(error as NodeJS.ErrnoException)
+    if (await lstat(path).catch(unlessMissing)) throw error
+    return undefined
+  }
+}
+
+/** Makes a directory within one that is there: one that somebody took away stays away, until they put it back. */
+export async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 /** For `catch`: a file that is not there is no error. */
@@ -96,7 +112,7 @@ export async function syncDirectory(directory: string): Promise<void> {
  * @returns the path of what was kept
  */
 export async function keepAside(directory: string, name: string, what: Buffer | string): Promise<string> {
-  await mkdir(directory, { recursive: true })
+  await makeDirectory(directory)
   for (let n = 0; ; n++) {
     const aside = join(directory, n === 0 ? `${name}.jsonl` : `${name}.${n}.jsonl`)
     try {
@@ -111,7 +127,7 @@ export async function keepAside(directory: string, name: string, what: Buffer | 
 
 async function linkOrCopy(path: string, aside: string): Promise<void> {
   try {
-    await link(path, aside)
+    await link(await realpath(path), aside) // what a link leads to, and not the link
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
     await copyFile(path, aside, constants.COPYFILE_EXCL) // a file system without hard links

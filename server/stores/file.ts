@@ -4,11 +4,11 @@
  */
 import { access, constants, mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { watch as watchFiles, type FSWatcher } from 'chokidar'
 import type { Limits } from '../backlog.ts'
 import { fromSystem } from '../errors.ts'
 import { isRoomName, type RoomName } from '../room-name.ts'
 import type { RoomContent, RoomSummary, Store } from '../store.ts'
+import { DirectoryWatch } from './directory-watch.ts'
 import { openFile, readExactly, signatureOf, stateOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
 import { RoomFile } from './room-file.ts'
 import { RoomLock } from './room-lock.ts'
@@ -39,32 +39,31 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   const store = new FileStore({ ...options, directory })
   await store.sweep()
-  await store.ready
+  await store.look()
   return store
 }
 
 class FileStore implements Store {
   readonly #options: FileStoreOptions
-  readonly #watcher: FSWatcher
+  readonly #watch: DirectoryWatch
   readonly #files = new Map<RoomName, RoomFile>()
   /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
   readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
-  #changed: (room: RoomName) => void = () => {}
-  /** Resolves when every change from then on is noticed. */
-  readonly ready: Promise<void>
+  #changed: (room?: RoomName) => void = () => {}
 
   constructor(options: FileStoreOptions) {
     this.#options = options
-    this.#watcher = watchFiles(options.directory, {
-      depth: 0,
-      ignoreInitial: true,
-      ignored: (path) => path !== options.directory && roomOf(path) === undefined,
+    this.#watch = new DirectoryWatch({
+      directory: options.directory,
+      concerns: (path) => roomOf(path) !== undefined,
+      happened: (path) => this.#hint(path),
+      warn: options.warn,
     })
-    this.ready = new Promise((done) => this.#watcher.once('ready', done).once('error', () => done()))
-    // `raw` comes at once, `all` knows more ways to notice: either is only a hint.
-    this.#watcher.on('raw', (_event, path) => this.#hint(path))
-    this.#watcher.on('all', (_event, path) => this.#hint(path))
-    this.#watcher.on('error', (error) => options.warn('watching the directory failed', { error }))
+  }
+
+  /** Begins to watch. Once it resolves, every change from then on is noticed. */
+  look(): Promise<void> {
+    return this.#watch.look()
   }
 
   /** Removes temporary files that a killed process left. Under the room's lock, so none that another process is writing. */
@@ -112,7 +111,7 @@ class FileStore implements Store {
     }
   }
 
-  watch(changed: (room: RoomName) => void): void {
+  watch(changed: (room?: RoomName) => void): void {
     this.#changed = changed
   }
 
@@ -123,12 +122,13 @@ class FileStore implements Store {
   }
 
   async close(): Promise<void> {
-    await this.#watcher.close()
+    await this.#watch.close()
     await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
   }
 
-  #hint(path: string | null | undefined): void {
-    const room = path ? roomOf(path) : undefined
+  #hint(path: string | undefined): void {
+    if (path === undefined) return this.#changed()
+    const room = roomOf(path)
     if (room !== undefined && this.#files.has(room)) this.#changed(room)
   }
 

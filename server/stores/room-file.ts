@@ -7,7 +7,7 @@ import { stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
-import { fromSystem, isOutOfSpace, RoomfileError } from '../errors.ts'
+import { fromSystem, isOutOfSpace } from '../errors.ts'
 import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
 import type { Appended } from '../store.ts'
 import {
@@ -90,6 +90,7 @@ export class RoomFile {
   read(): Promise<Backlog> {
     return this.#inTurn(async () => {
       if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
+      if (!this.#known && !(await this.#everWas())) return EMPTY // to ask for a room makes nothing, not even its lock
       const settled = await this.#lock.hold(() => this.#settle([], true))
       return settled?.backlog ?? this.#known ?? EMPTY
     }).catch((error: unknown) => {
@@ -201,7 +202,7 @@ export class RoomFile {
     if (!handle) return { handle, signature: MISSING, mtime: 0, bytes: Buffer.alloc(0), cut: false }
     try {
       const { signature, size, mtime, isFile } = await stateOf(handle)
-      if (!isFile) throw new RoomfileError('not_readable', `${basename(this.#options.path)} is not a file`)
+      if (!isFile) throw new Error(`${basename(this.#options.path)} is not a file`)
       if (signature === this.#signature) return { handle, signature, mtime, bytes: this.#bytes, cut: false }
       const from = Math.max(0, size - this.#options.limits.maxFile)
       const bytes = await readExactly(handle, from, size - from)
@@ -261,6 +262,11 @@ export class RoomFile {
   async #signatureNow(): Promise<Signature> {
     const stats = await stat(this.#options.path, { bigint: true }).catch(unlessMissing)
     return stats ? signatureOf(stats) : MISSING
+  }
+
+  /** Whether there is a file, or was one. */
+  async #everWas(): Promise<boolean> {
+    return (await this.#signatureNow()) !== MISSING || this.#lock.exists()
   }
 
   get #name(): string {

@@ -4,12 +4,13 @@
  * Knows nothing of what is done under it.
  */
 import { constants } from 'node:fs'
-import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock } from 'fs-native-extensions'
 import { RoomfileError } from '../errors.ts'
 import type { Timestamp } from '../message.ts'
+import { makeDirectory, unlessMissing } from './durable.ts'
 
 /** A fixed width, so that writing it anew is one write of a few bytes. */
 const DIGITS = 16
@@ -49,13 +50,18 @@ export class RoomLock {
   }
 
   async #open(): Promise<FileHandle> {
-    await mkdir(dirname(this.#path), { recursive: true })
+    await makeDirectory(dirname(this.#path))
     return open(this.#path, constants.O_RDWR | constants.O_CREAT)
   }
 
   async #isCurrent(handle: FileHandle): Promise<boolean> {
     const [held, named] = await Promise.all([handle.stat(), stat(this.#path).catch(() => undefined)])
     return held.ino === named?.ino
+  }
+
+  /** Whether anything was ever written down of the room. */
+  async exists(): Promise<boolean> {
+    return (await stat(this.#path).catch(unlessMissing)) !== undefined
   }
 
   /** When the room was last edited by hand, as it was last written down; 0 if never. Only under the lock. */

@@ -1,11 +1,10 @@
 /** A power cut, by the order of system calls: an answer comes after the file, its name and its directory are on the disk. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { poll, post, send } from '../helpers/chat.ts'
 import { freshDirectory, serve } from '../helpers/serve.ts'
+import { strace } from '../helpers/strace.ts'
 
 const CALLS = 'openat,write,writev,fsync,rename,fcntl,close'
 
@@ -13,17 +12,12 @@ test('a post and the poll that it wakes are answered after write, fsync, rename 
   const server = await serve(t)
   const { timestamp } = await post(server.url, 'lobby', { msg: 'before' })
   const trace = join(await freshDirectory(t), 'trace')
-  const strace = spawn('strace', ['-f', '-s', '200', '-e', `trace=${CALLS}`, '-o', trace, '-p', String(server.process.pid)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  await once(strace.stderr, 'data') // it says that it is attached
+  const detach = await strace(server, ['-s', '200', '-e', `trace=${CALLS}`, '-o', trace])
   const parked = send(`${server.url}/rooms/lobby?timestamp=${timestamp}&wait=20`)
   await poll(server.url, 'lobby', { timestamp: 0 })
   await post(server.url, 'lobby', { msg: 'the post' })
   t.regex((await parked).text, /the post/)
-  const detached = once(strace, 'exit')
-  strace.kill('SIGINT')
-  await detached
+  await detach()
 
   const lines = (await readFile(trace, 'utf8')).split('\n')
   const at = (pattern: RegExp, from = 0): number => {

@@ -14,6 +14,8 @@ export interface Served {
   readonly url: string
   readonly directory: string
   readonly process: ChildProcess
+  /** What it has logged so far, a JSON object a line. */
+  readonly log: readonly string[]
   /** The path of a room's file. */
   readonly file: (room: string) => string
   /** Sends a signal and resolves to the exit code, null when the signal ended it. */
@@ -52,11 +54,13 @@ export async function serve(
     child.kill('SIGKILL')
     await exited
   })
-  const url = await listening(child, t)
+  const log: string[] = []
+  const url = await listening(child, t, log)
   return {
     url,
     directory: dir,
     process: child,
+    log,
     file: (room) => join(dir, `${room}.jsonl`),
     async stop(signal = 'SIGTERM') {
       child.kill(signal)
@@ -67,12 +71,13 @@ export async function serve(
 }
 
 /** Resolves to the address that the server says it listens on; tells the test what else it says. */
-function listening(child: ChildProcess, t: ExecutionContext): Promise<string> {
+function listening(child: ChildProcess, t: ExecutionContext, log: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it listened`)))
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue
       createInterface(stream).on('line', (line) => {
+        log.push(line)
         const { url } = line.startsWith('{') ? (JSON.parse(line) as { url?: string }) : {}
         if (url !== undefined) resolve(url)
         else if (!line.includes('answering parked polls')) t.log(line)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { poll, post, send } from '../helpers/chat.ts'
 import { freshDirectory, run, serve } from '../helpers/serve.ts'
 
@@ -26,6 +26,9 @@ const usage: readonly [args: readonly string[], says: RegExp, env?: NodeJS.Proce
   [['--rate-limit', '-3'], /--rate-limit.*-3/],
   [['--token', 'short'], /--token.*8 characters/],
   [['--cors', 'example.org'], /--cors.*example\.org.*no origin/],
+  [['--frame-ancestors', 'example.org'], /--frame-ancestors.*example\.org.*no origin/],
+  [['--frame-ancestors', 'self,none'], /--frame-ancestors.*none.*no origin/],
+  [['--frame-ancestors', "https://a.org; script-src 'unsafe-inline'"], /--frame-ancestors.*no origin/],
   [['--store', 'tape'], /--store.*tape.*file or memory/],
   [['--trust-proxy', 'everyone'], /--trust-proxy.*everyone/],
   [['one', 'two'], /too many arguments/],
@@ -81,6 +84,7 @@ test('--help names every option, --version the version', async (t) => {
     '--max-file',
     '--token',
     '--cors',
+    '--frame-ancestors',
     '--rate-limit',
     '--trust-proxy',
     '--store',
@@ -146,4 +150,30 @@ test('the banner shows the page, the directory, and a curl line that can be past
   t.regex(out, /http:\/\/127\.0\.0\.1:\d+/)
   t.true(out.includes(directory))
   t.regex(out, /curl -d 'hello' http:\/\/127\.0\.0\.1:\d+\/rooms\/lobby/)
+})
+
+/** An address that does not look like this machine's own, and is. */
+const BEYOND = '0x7f.1'
+
+/** All that it says from its start until it is stopped, once it has said this. */
+async function saidWith(t: ExecutionContext, args: readonly string[], until: string): Promise<string> {
+  const child = run(['-H', BEYOND, '-p', '0', ...args, await freshDirectory(t)])
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  for await (const chunk of child.stdout ?? []) {
+    said += String(chunk)
+    if (said.includes(until)) child.kill('SIGTERM')
+  }
+  return said
+}
+
+for (const options of [[], ['--quiet'], ['--json-logs'], ['--quiet', '--json-logs']]) {
+  test(`without a token and beyond localhost, ${options.join(' ') || 'the banner'} warns, once`, async (t) => {
+    t.is((await saidWith(t, options, 'Anybody who can')).split('can read and write').length, 2)
+  })
+}
+
+test('with a token it does not warn', async (t) => {
+  t.notRegex(await saidWith(t, ['--token', 'open-sesame'], 'curl'), /can read and write/)
+  t.notRegex(await saidWith(t, ['--token', 'open-sesame', '--json-logs'], 'listening'), /can read and write/)
 })

@@ -32,10 +32,11 @@ const ADDRESSES: readonly [path: string, options?: Send][] = [
 ]
 
 test('with a token, every address but /healthz asks for it, and nothing is written without it', async (t) => {
-  const { url } = await serve(t, ['--token', 'open-sesame'])
-  for (const [path, options] of ADDRESSES) {
+  const { url } = await serve(t, ['--token', 'open-sesame', '--trust-proxy', 'loopback'])
+  for (const [i, [path, options]] of ADDRESSES.entries()) {
+    const from = { 'X-Forwarded-For': `10.0.0.${i}` } // nobody may try often
     for (const headers of [{}, bearer('open-sesam'), bearer('open-sesame-'), { Cookie: 'roomfile-token=open-sesame' }]) {
-      const answer = await send(`${url}${path}`, { ...options, headers: { ...options?.headers, ...headers } })
+      const answer = await send(`${url}${path}`, { ...options, headers: { ...options?.headers, ...from, ...headers } })
       t.is(answer.status, 401, path)
       t.is(codeOf(answer), 'no_token', path)
     }
@@ -48,8 +49,32 @@ test('the token is taken as a bearer, and as a Basic password of any user', asyn
   const { url } = await serve(t, ['--token', TOKEN])
   const basic = { Authorization: `Basic ${Buffer.from(`anyone:${TOKEN}`).toString('base64')}` }
   t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers: basic })).status, 201)
-  const plain = await serve(t, ['--token', 'open-sesame'])
-  t.is((await send(`${plain.url}/rooms/lobby`, { body: 'a', headers: bearer('open-sesame') })).status, 201)
+  t.is((await send(`${url}/rooms/lobby`, { body: Buffer.from('a'), headers: bearer(TOKEN) })).status, 201)
+})
+
+test('an address that tries wrong tokens is heard ten times a minute, then not even with the right one; others are', async (t) => {
+  const { url } = await serve(t, ['--token', TOKEN, '--trust-proxy', 'loopback', '--rate-limit', 'off'])
+  const from = (address: string, headers: Record<string, string> = {}): Send => ({ headers: { 'X-Forwarded-For': address, ...headers } })
+  const signIn = (address: string, token: string): Promise<Answer> =>
+    send(`${url}/sign-in`, { ...form(token), headers: { ...form(token).headers, 'X-Forwarded-For': address } })
+  const [cookie = ''] = (await signIn('10.0.0.1', TOKEN)).headers['set-cookie'] ?? []
+  const tries: (() => Promise<Answer>)[] = [
+    () => send(`${url}/rooms`, from('10.0.0.1', bearer('wrong'))),
+    () => send(`${url}/rooms`, from('10.0.0.1', { Authorization: `Basic ${Buffer.from(':wrong').toString('base64')}` })),
+    () => signIn('10.0.0.1', 'wrong'),
+  ]
+  const statuses = (await Promise.all(Array.from({ length: 30 }, (_, i) => tries[i % 3]?.()))).map((answer) => answer?.status)
+  t.is(statuses.filter((status) => status === 401 || status === 403).length, 10)
+  t.is(statuses.filter((status) => status === 429).length, 20)
+  for (const answer of [await send(`${url}/rooms`, from('10.0.0.1', bearer(TOKEN))), await signIn('10.0.0.1', TOKEN)]) {
+    t.is(answer.status, 429)
+    t.is(codeOf(answer), 'too_many_tries')
+    t.regex(answer.headers['retry-after'] ?? '', /^[1-9]\d?$/)
+    t.is(answer.headers['set-cookie'], undefined)
+  }
+  t.is((await send(`${url}/rooms`, from('10.0.0.1', { Cookie: cookie.split(';')[0] ?? '' }))).status, 200, 'who is signed in stays so')
+  t.is((await send(`${url}/rooms`, from('10.0.0.2', bearer(TOKEN)))).status, 200)
+  t.is((await signIn('10.0.0.2', TOKEN)).status, 303)
 })
 
 test('the sign-in page takes the token and gives a cookie that scripts cannot read and other sites do not send', async (t) => {
@@ -66,6 +91,9 @@ test('the sign-in page takes the token and gives a cookie that scripts cannot re
   t.regex(setCookie, /HttpOnly/)
   t.regex(setCookie, /SameSite=Lax/)
   t.notRegex(decodeURIComponent(setCookie), /sesame/)
+  t.notRegex(setCookie, /Secure/)
+  const overTls = { ...form(TOKEN).headers, Origin: 'https://chat.example.org', 'Sec-Fetch-Site': 'same-origin' }
+  t.regex((await send(`${url}/sign-in`, { ...form(TOKEN), headers: overTls })).headers['set-cookie']?.[0] ?? '', /; Secure/)
   const Cookie = setCookie.split(';')[0] ?? ''
   t.is((await send(`${url}/`, { headers: { Accept: 'text/html', Cookie } })).status, 200)
   t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers: { Cookie } })).status, 201)
@@ -82,7 +110,14 @@ test('a page of another site can post nothing, in no protocol', async (t) => {
   const { url } = await serve(t)
   const writes = ADDRESSES.filter(([path, options]) => options?.body !== undefined && path !== '/update').concat([
     ['/join?nick=a'],
+    ['/join/?nick=a'],
+    ['/JOIN?nick=a'],
+    ['/Join/?nick=a#'],
+    ['/part?id=a'],
+    ['/PART/?id=a'],
     ['/send?id=a&text=b'],
+    ['/Send/?id=a&text=b'],
+    ['/rooms/lobby/sessions/a', { method: 'DELETE' }],
   ])
   for (const [path, options] of writes) {
     for (const headers of foreign) {

@@ -1,0 +1,96 @@
+/**
+ * Watches the directory of the rooms as a whole: which file something happened to, or that nobody can say which.
+ * Knows chokidar, and when its word is not enough: no more watches to be had, the directory taken away or put back. Knows no rooms.
+ */
+import { stat } from 'node:fs/promises'
+import { watch as watchFiles, type FSWatcher } from 'chokidar'
+import type { Warn } from '../warn.ts'
+
+/** How often it is made sure that the directory which we watch is the one that bears the name; without a watch, how often rooms are looked at. */
+const LOOK_MS = 250
+
+/** How long a watch that could not be had is not asked for again. */
+const RETRY_MS = 5000
+
+export interface DirectoryWatchOptions {
+  readonly directory: string
+  /** Which paths in it are worth an event. */
+  readonly concerns: (path: string) => boolean
+  /** Something happened to the file at `path`; without a path, something may have happened to any. A hint. */
+  readonly happened: (path?: string) => void
+  readonly warn: Warn
+}
+
+export class DirectoryWatch {
+  readonly #options: DirectoryWatchOptions
+  #watcher: FSWatcher | undefined
+  /** The inode that is watched, or was tried last; undefined while there is no directory. */
+  #inode: bigint | undefined
+  /** When a watch that failed is tried again (monotonic). */
+  #retryAt = Infinity
+  #looking: Promise<void> = Promise.resolve()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(options: DirectoryWatchOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => void this.look(), LOOK_MS)
+    this.#timer.unref()
+  }
+
+  /** Makes sure of the watch. Once it resolves, every change from then on is noticed, by an event or by looking. */
+  look(): Promise<void> {
+    return (this.#looking = this.#looking
+      .then(() => this.#look())
+      .catch((error: unknown) => this.#options.warn('watching failed', { error })))
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+    await this.#watcher?.close()
+  }
+
+  async #look(): Promise<void> {
+    const { directory, happened, warn } = this.#options
+    const stats = await stat(directory, { bigint: true }).catch(() => undefined)
+    const moved = stats?.ino !== this.#inode
+    if (moved && !stats) warn('the directory of the rooms is gone', { directory })
+    const anew = moved || performance.now() > this.#retryAt
+    if (anew) await this.#watch(stats?.ino)
+    if (stats && (anew || !this.#watcher)) happened()
+  }
+
+  async #watch(inode: bigint | undefined): Promise<void> {
+    await this.#watcher?.close()
+    this.#watcher = undefined
+    this.#retryAt = Infinity
+    this.#inode = inode
+    if (inode === undefined) return
+    const { directory, concerns, happened } = this.#options
+    const watcher = watchFiles(directory, {
+      depth: 0,
+      ignoreInitial: true,
+      ignored: (path) => path !== directory && !concerns(path),
+    })
+    // `raw` comes at once, `all` knows more ways to notice: either is only a hint.
+    watcher.on('raw', (_event, path) => happened(path ?? undefined))
+    watcher.on('all', (_event, path) => happened(path))
+    this.#watcher = watcher
+    await new Promise<void>((settled) => {
+      watcher.once('ready', settled)
+      watcher.on('error', (error) => {
+        void this.#giveUp(watcher, error)
+        settled()
+      })
+    })
+  }
+
+  /** Goes on without a watch: rooms are looked at several times a second, until one can be had again. */
+  async #giveUp(watcher: FSWatcher, error: unknown): Promise<void> {
+    if (this.#watcher !== watcher) return
+    this.#watcher = undefined
+    this.#retryAt = performance.now() + RETRY_MS
+    this.#options.warn(`cannot watch the directory for changes: its files are looked at every ${LOOK_MS} ms instead`, { error })
+    await watcher.close()
+  }
+}

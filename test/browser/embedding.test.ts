@@ -1,0 +1,133 @@
+/** Rooms on other sites' pages: embedding.html, the example of the README, on an origin of its own. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import type { Locator, Page } from 'playwright-core'
+import { withPages } from '../helpers/browser.ts'
+import { messagesIn, post } from '../helpers/chat.ts'
+import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
+
+const open = withPages(test)
+
+const EXAMPLE = new URL('embedding.html', import.meta.url)
+
+/** Another site, which serves a page of its own. Its name is not the chat's, so a browser takes the two for strangers. */
+async function site(t: ExecutionContext): Promise<{ origin: string; write(html: string): Promise<void> }> {
+  const pages = await freshDirectory(t)
+  await writeFile(join(pages, 'favicon.ico'), '') // every browser asks for it
+  const { url } = await serve(t, ['--client', pages])
+  return { origin: url.replace('127.0.0.1', 'localhost'), write: (html) => writeFile(join(pages, 'index.html'), html) }
+}
+
+const example = async (chat: Served): Promise<string> => (await readFile(EXAMPLE, 'utf8')).replaceAll('https://chat.example', chat.url)
+
+const roomOn = (page: Page, name: string): Locator => page.locator(`chat-room[room=${name}]`)
+const textsIn = (room: Locator): Locator => room.locator('.message .text')
+
+test('the example: one script and a tag a room, on the page of another site', async (t) => {
+  const shop = await site(t)
+  const chat = await serve(t, ['--cors', shop.origin])
+  await shop.write(await example(chat))
+  const { page, complaints } = await open(t, shop.origin)
+  const [bicycles, repairs] = [roomOn(page, 'bicycles'), roomOn(page, 'repairs')]
+  await bicycles.locator('textarea').fill('a **red** one')
+  await repairs.locator('textarea').fill('a flat tyre')
+  await bicycles.locator('textarea').press('Enter')
+  await repairs.locator('.send').click()
+  await Promise.all([textsIn(bicycles).waitFor(), textsIn(repairs).waitFor()])
+  await post(chat.url, 'repairs', { msg: 'bring it in', nick: 'ann' })
+  await textsIn(repairs).nth(1).waitFor()
+  t.deepEqual(await textsIn(bicycles).allInnerTexts(), ['a red one'])
+  t.deepEqual(await textsIn(repairs).allInnerTexts(), ['a flat tyre', 'bring it in'])
+  const [stored] = messagesIn(await readFile(chat.file('bicycles'), 'utf8'))
+  t.deepEqual([stored?.nick, stored?.msg], ['guest', 'a **red** one'])
+  t.deepEqual(complaints, [])
+})
+
+test('the page around keeps its looks, and can change those of the room', async (t) => {
+  const shop = await site(t)
+  const chat = await serve(t, ['--cors', shop.origin])
+  const before = await site(t)
+  await before.write((await example(chat)).replace(/<script.*<\/script>/, ''))
+  await shop.write(await example(chat))
+  const looks = async (origin: string): Promise<unknown> => {
+    const { page } = await open(t, origin)
+    if (origin === shop.origin) await roomOn(page, 'repairs').locator('.send').waitFor()
+    return page.evaluate(() =>
+      ['html', 'body', 'h1'].map((name) => {
+        const { font, color, backgroundColor, margin, display } = getComputedStyle(document.querySelector(name) ?? document.body)
+        return { font, color, backgroundColor, margin, display }
+      }),
+    )
+  }
+  t.deepEqual(await looks(shop.origin), await looks(before.origin))
+  const { page } = await open(t, shop.origin)
+  const send = roomOn(page, 'repairs').locator('.send')
+  await send.waitFor()
+  const { color, radius } = await send.evaluate((node) => {
+    const { backgroundColor, borderRadius } = getComputedStyle(node)
+    return { color: backgroundColor, radius: borderRadius }
+  })
+  t.deepEqual([color, radius], ['rgb(138, 43, 226)', '0px'])
+  t.is((await roomOn(page, 'repairs').boundingBox())?.height, 26 * 16)
+})
+
+test('the emoji come from the chat and not from the page that it is on', async (t) => {
+  const shop = await site(t)
+  const chat = await serve(t, ['--cors', shop.origin])
+  await shop.write(await example(chat))
+  const { page, complaints } = await open(t, shop.origin)
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(request.url()))
+  const data = page.waitForResponse((response) => response.url().includes('/assets/data-') && response.request().method() === 'GET')
+  await roomOn(page, 'bicycles').locator('[data-tool=emoji]').click()
+  t.is((await data).status(), 200)
+  await page.locator('emoji-picker').waitFor()
+  t.deepEqual(
+    asked.filter((url) => !url.startsWith(chat.url)),
+    [],
+  )
+  t.deepEqual(complaints, [])
+})
+
+test('rooms of two servers stand on one page, whose script hears what is sent', async (t) => {
+  const shop = await site(t)
+  const [ours, theirs] = await Promise.all([serve(t, ['--cors', shop.origin]), serve(t, ['--cors', shop.origin])])
+  await post(ours.url, 'bicycles', { msg: 'ours' })
+  await post(theirs.url, 'repairs', { msg: 'theirs' })
+  const second = `<script type="module" src="${theirs.url}/chat-room.js"></script></head>`
+  const html = (await example(ours)).replace('</head>', second).replace('room="repairs"', `room="repairs" src="${theirs.url}"`)
+  await shop.write(html)
+  const { page, complaints } = await open(t, shop.origin)
+  await Promise.all([textsIn(roomOn(page, 'bicycles')).waitFor(), textsIn(roomOn(page, 'repairs')).waitFor()])
+  t.deepEqual(await page.locator('.message .text').allInnerTexts(), ['ours', 'theirs'])
+  const heard = page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        document.querySelector('[room=repairs]')?.addEventListener('send', (event) => resolve((event as CustomEvent).detail))
+      }),
+  )
+  await roomOn(page, 'repairs').locator('textarea').fill('hear hear')
+  await roomOn(page, 'repairs').locator('textarea').press('Enter')
+  t.deepEqual(await heard, { msg: 'hear hear' })
+  t.deepEqual(complaints, [])
+})
+
+test('a site that --cors does not name gets no room', async (t) => {
+  const shop = await site(t)
+  const chat = await serve(t, ['--cors', 'https://example.org'])
+  await shop.write((await example(chat)).replace('<script', '<script onerror="document.title = `refused`"'))
+  const { page } = await open(t, shop.origin)
+  await page.waitForFunction(() => document.title === 'refused')
+  t.is(await page.evaluate(() => customElements.get('chat-room')), undefined)
+})
+
+test('the address that other pages name stays, and is asked for each time', async (t) => {
+  const { url } = await serve(t)
+  const entry = await fetch(`${url}/chat-room.js`)
+  t.is(entry.headers.get('cache-control'), 'no-cache')
+  t.regex(entry.headers.get('content-type') ?? '', /^text\/javascript/)
+  const [, elements = ''] = /^import '\.\/(assets\/elements-\w+\.js)'\n$/.exec(await entry.text()) ?? []
+  const asset = await fetch(`${url}/${elements}`)
+  t.is(asset.headers.get('cache-control'), 'public, max-age=31536000, immutable')
+})
