@@ -56,7 +56,16 @@ export interface MessageDetail {
  */
 export class ChatRoom extends LitElement {
   static override styles = [chatRoomStyle, nickStyle]
-  static override properties = { src: {}, room: {}, nick: {}, lang: {}, theme: { reflect: true }, at: {}, now: { state: true }, note: { state: true } }
+  static override properties = {
+    src: {},
+    room: {},
+    nick: {},
+    lang: {},
+    theme: { reflect: true },
+    at: {},
+    now: { state: true },
+    note: { state: true },
+  }
 
   declare src: string
   declare room: string
@@ -374,9 +383,7 @@ export class ChatRoom extends LitElement {
         @send=${this.send}
         @typing=${() => visit.type()}
       ></chat-composer>
-      <div class="status">
-        ${nickField(this.nick, nickError, texts, this.rename)} ${stateView(link, stopped !== undefined, texts)}
-      </div>`
+      <div class="status">${nickField(this.nick, nickError, texts, this.rename)} ${stateView(link, stopped !== undefined, texts)}</div>`
   }
 
   /** Whom one may mention: those who are here, and those who said something. */

@@ -21,7 +21,14 @@ export function headerView(room: string, here: number, texts: Texts, find: () =>
 /** @param unread how many messages wait there */
 export function latestView(unread: number, texts: Texts, go: () => void): TemplateResult {
   const words = unread > 0 ? texts.newMessages(unread) : texts.latest
-  return html`<button type="button" class="latest ${unread > 0 ? 'unseen' : ''}" part="latest" aria-label=${words} title=${words} @click=${go}>
+  return html`<button
+    type="button"
+    class="latest ${unread > 0 ? 'unseen' : ''}"
+    part="latest"
+    aria-label=${words}
+    title=${words}
+    @click=${go}
+  >
     ${downIcon}${unread > 0 ? html`<span>${words}</span>` : ''}
   </button>`
 }

@@ -25,7 +25,9 @@ export class MessageActions {
   /** Names the buttons, anew in another language. */
   name(texts: Texts): void {
     const button = (name: string, key: string, icon: unknown, act: (id: string) => void): unknown =>
-      html`<button type="button" class="icon-button" aria-label=${name} title=${`${name} (${key})`} @click=${() => act(this.id())}>${icon}</button>`
+      html`<button type="button" class="icon-button" aria-label=${name} title=${`${name} (${key})`} @click=${() => act(this.id())}>
+        ${icon}
+      </button>`
     render(
       [button(texts.copy, 'C', copyIcon, (id) => this.host.copy(id)), button(texts.quote, 'R', quoteIcon, (id) => this.host.quote(id))],
       this.buttons,

@@ -60,8 +60,8 @@ function messageView(message: Message, first: boolean, look: Look): TemplateResu
   const { id } = message
   const classes = `message${first ? ' first' : ''}${look.marked === id ? ' marked' : ''}`
   return html`<div class=${classes} part="message" data-id=${id} tabindex="-1">
-    ${first ? nickView(message.nick, look.texts) : nothing} ${isLong(message.msg) ? foldedView(message, look) : look.made.of(message, look.texts.copyCode)}
-    ${timeView(message, look)}
+    ${first ? nickView(message.nick, look.texts) : nothing}
+    ${isLong(message.msg) ? foldedView(message, look) : look.made.of(message, look.texts.copyCode)} ${timeView(message, look)}
   </div>`
 }
 
@@ -112,7 +112,10 @@ function moveView(message: Message, look: Look): TemplateResult {
 function summaryOf(messages: readonly Message[], texts: Texts): string {
   const { came, left, cameAndLeft, cameBack } = movesOf(messages.map((message) => ({ ...message, nick: message.nick || texts.anonymous })))
   const say = (names: readonly string[], words: (names: readonly string[]) => string): string[] => (names.length > 0 ? [words(names)] : [])
-  return [...say(came, texts.came), ...say(cameBack, texts.cameBack), ...say(left, texts.left), ...say(cameAndLeft, texts.cameAndLeft)].join(
-    texts.between,
-  )
+  return [
+    ...say(came, texts.came),
+    ...say(cameBack, texts.cameBack),
+    ...say(left, texts.left),
+    ...say(cameAndLeft, texts.cameAndLeft),
+  ].join(texts.between)
 }

@@ -25,8 +25,7 @@ function entryView(entry: OutboxEntry, made: MessageTexts, texts: Texts, actions
   const isFailed = entry.state === 'failed'
   return html`<div class="message pending first ${isFailed ? 'unsent' : ''}">
     ${nickView(entry.nick, texts)} ${made.of(entry, texts.copyCode)}
-    ${isFailed ? nothing : html`<span class="on-its-way">${texts.sending}</span>`}
-    ${isFailed ? failedView(entry, texts, actions) : nothing}
+    ${isFailed ? nothing : html`<span class="on-its-way">${texts.sending}</span>`} ${isFailed ? failedView(entry, texts, actions) : nothing}
   </div>`
 }
 

@@ -56,7 +56,8 @@ export function roomsView(
         event.preventDefault()
         go(name)
       }}
-      ><span class="room-name" dir="auto">${name}</span>${unread > 0 ? html`<span class="count">${unread > MOST ? `${MOST}+` : unread}</span>` : nothing}</a
+      ><span class="room-name" dir="auto">${name}</span
+      >${unread > 0 ? html`<span class="count">${unread > MOST ? `${MOST}+` : unread}</span>` : nothing}</a
     >`
   }
 

@@ -158,7 +158,7 @@ class TabHub implements Hub {
   /** The shared hub; undefined where a browser has no such workers, or not for pages like this one. */
   #worker(): PortHub | undefined {
     try {
-      const worker = new SharedWorker(new URL(ROOMFILE_WORKER, import.meta.url), { name: 'roomfile' })
+      const worker = new SharedWorker(workerScript(), { name: 'roomfile' })
       const hub = new PortHub(worker.port, {
         url: this.#url,
         hub: this.#options,
@@ -185,4 +185,14 @@ class TabHub implements Hub {
     silent.close()
     this.#settle()
   }
+}
+
+let policy: { createScriptURL(url: string): unknown } | undefined
+
+/** The address of the worker, vouched for where the page's policy asks for it (Trusted Types). Throws where it does not allow us to. */
+function workerScript(): string {
+  const url = new URL(ROOMFILE_WORKER, import.meta.url).href
+  const { trustedTypes } = globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): NonNullable<typeof policy> } }
+  policy ??= trustedTypes?.createPolicy('roomfile-worker', { createScriptURL: () => url })
+  return (policy?.createScriptURL(url) ?? url) as string
 }

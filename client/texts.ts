@@ -6,8 +6,7 @@ import { chinese as composerChinese, english as composerEnglish } from './compos
 import { languageFor, type Language } from './language.ts'
 
 const all = (names: readonly string[]): string => names.join(', ')
-const minutesAndSeconds = (seconds: number): string =>
-  seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+const minutesAndSeconds = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`)
 
 const english = {
   language: 'en',

@@ -24,7 +24,7 @@ type PageHandler = (req: Request, res: Response, next: () => void) => void
 
 /**
  * Nothing but our own files; no inline script or style. Only these may make HTML of a text (Trusted Types): Lit and the emoji picker of
- * the templates they are built from, and DOMPurify of what it has cleaned. A browser that does not know that goes without.
+ * the templates they are built from, and DOMPurify of what it has cleaned; the last names the script of the worker that tabs share. A browser that does not know that goes without.
  */
 const POLICY = [
   "default-src 'none'",
@@ -37,7 +37,7 @@ const POLICY = [
   "base-uri 'none'",
   "form-action 'self'",
   "require-trusted-types-for 'script'",
-  'trusted-types lit-html dompurify emoji-picker',
+  'trusted-types lit-html dompurify emoji-picker roomfile-worker',
 ]
 
 /** `dist/page`, seen from the source and from the compiled server. */

@@ -132,7 +132,9 @@ test('code, quotes, lists and links are shown as such; a link opens elsewhere an
   const asked: string[] = []
   const { page, sees, complaints } = await visit(t, server.url)
   page.on('request', (request) => asked.push(new URL(request.url()).hostname))
-  await post(server.url, 'lobby', { msg: '> said\n\n- one\n- two\n\n```\ncode\n```\n[site](https://example.org/a) ![cat](https://example.org/cat.png)' })
+  await post(server.url, 'lobby', {
+    msg: '> said\n\n- one\n- two\n\n```\ncode\n```\n[site](https://example.org/a) ![cat](https://example.org/cat.png)',
+  })
   await sees('site')
   const text = page.locator('.message .text').last()
   for (const part of ['blockquote', 'ul li', 'pre code']) t.true((await text.locator(part).count()) > 0, part)
@@ -170,7 +172,15 @@ test('several who come and go in a row are one small line, which opens', async (
 
 test('a long message is folded until somebody wants more of it', async (t) => {
   const server = await serve(t)
-  await writeRoom(server, 'lobby', [{ ago: 1000, nick: 'ann', msg: lines(60).map(({ msg }) => msg).join('\n') }])
+  await writeRoom(server, 'lobby', [
+    {
+      ago: 1000,
+      nick: 'ann',
+      msg: lines(60)
+        .map(({ msg }) => msg)
+        .join('\n'),
+    },
+  ])
   const { page, sees } = await visit(t, server.url)
   await sees('line 60')
   const message = page.locator('.message')
@@ -237,7 +247,11 @@ test('the time of a message is its address, which shows and marks it; a message 
 
 test('a search finds what is loaded, goes from one to the next, and Escape ends it', async (t) => {
   const server = await serve(t)
-  await writeRoom(server, 'lobby', [{ ago: 200_000, nick: 'ann', msg: 'Needle in the hay' }, ...lines(100), { ago: 0, nick: 'bob', msg: 'a needle' }])
+  await writeRoom(server, 'lobby', [
+    { ago: 200_000, nick: 'ann', msg: 'Needle in the hay' },
+    ...lines(100),
+    { ago: 0, nick: 'bob', msg: 'a needle' },
+  ])
   const { page, sees } = await visit(t, server.url)
   await sees('a needle')
   await page.getByRole('log').focus()
