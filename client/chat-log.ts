@@ -79,6 +79,8 @@ export class ChatLog extends LitElement {
   private scroller: Scroller | undefined
   /** Where the reader was before the update under way. */
   private place: Place | undefined
+  /** Where the reader was in this room the last time, until it is shown. */
+  private returning: Place | undefined
   private fill: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
@@ -106,11 +108,9 @@ export class ChatLog extends LitElement {
   /** Starts afresh, for another room. @param place where the reader was there the last time */
   start(place: Place | undefined): void {
     if (this.scroller) this.scroller.atEnd = place === undefined
-    this.place = place
     this.unfolded = new Set()
     this.returning = place
   }
-  private returning: Place | undefined
 
   toEnd(): void {
     this.scroller?.toEnd()
@@ -150,9 +150,12 @@ export class ChatLog extends LitElement {
   protected override willUpdate(changed: PropertyValues<ChatLog>): void {
     if (changed.has('texts')) this.actions.name(this.texts)
     const before = changed.get('entries')
-    if (before && before[0] !== this.entries[0]) this.from = this.startOf(before)
-    if (before || changed.has('from')) this.place = this.returning ?? this.scroller?.place()
+    const isRedrawn = before !== undefined && before[0] !== this.entries[0]
+    if (isRedrawn) this.from = this.startOf(before)
+    const returning = this.entries.findIndex(({ id }) => id === this.returning?.id)
+    if (returning >= 0) this.from = Math.min(this.from, Math.max(0, returning - STEP))
     if (this.query !== '') this.from = 0
+    this.place = isRedrawn || changed.has('from') ? (this.returning ?? this.scroller?.place()) : undefined
   }
 
   /** Where to begin to show, after what there was has changed at its beginning: a room trimmed or edited goes on, another one begins. */
@@ -173,7 +176,7 @@ export class ChatLog extends LitElement {
   }
 
   protected override updated(changed: PropertyValues<ChatLog>): void {
-    if (this.place && (changed.has('entries') || changed.has('from'))) this.scroller?.restore(this.place)
+    if (this.place) this.scroller?.restore(this.place)
     if (this.returning && this.entries.length > 0) this.returning = undefined
     this.follow()
     this.fillUp()

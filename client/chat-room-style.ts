@@ -210,7 +210,7 @@ export const chatRoomStyle = css`
     color: var(--accent);
   }
 
-  .people {
+  .roster {
     display: none;
     grid-area: people;
     overflow-y: auto;
@@ -218,19 +218,19 @@ export const chatRoomStyle = css`
     border-inline-start: 1px solid var(--line);
     font-size: 0.875rem;
   }
-  .people h3 {
+  .roster h3 {
     margin: 0 0 0.5rem;
     font-size: 0.8125rem;
     font-weight: 400;
     color: var(--quiet);
   }
-  .people ul,
+  .roster ul,
   .panel ul {
     margin: 0;
     padding: 0;
     list-style: none;
   }
-  .people li,
+  .roster li,
   .panel li {
     display: flex;
     gap: 0.5rem;
@@ -379,7 +379,7 @@ export const chatRoomStyle = css`
         'stage people' minmax(0, 1fr)
         'foot people' auto / minmax(0, 1fr) 12.5rem;
     }
-    .people {
+    .roster {
       display: block;
     }
     .people-button {

@@ -311,7 +311,7 @@ export class ChatRoom extends LitElement {
     return html`<div class="room" lang=${texts.language} @keydown=${this.pressed}>
       ${headerView(this.room, visit.who.length, texts, () => this.find())} ${this.peoplePanel(visit, texts)}
       ${this.isSearching ? searchView(this.search, texts, this.searching) : nothing} ${this.stageView(visit, texts)}
-      <aside class="people" part="people" aria-label=${texts.people}>
+      <aside class="roster" part="people" aria-label=${texts.people}>
         <h3>${texts.here(visit.who.length)}</h3>
         ${peopleView(visit.who, visit.typing, visit.nick, texts)}
       </aside>

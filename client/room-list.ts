@@ -40,6 +40,8 @@ export class RoomList {
   private readonly options: RoomListOptions
   private timestamps = new Map<string, number>()
   private readonly followed = new Map<string, Followed>()
+  /** Rooms that were shown here: they stay in the list, although nobody may have written to them. */
+  private readonly visited = new Set<string>()
   private current = ''
   private currentUnread = 0
 
@@ -48,7 +50,7 @@ export class RoomList {
   }
 
   get rooms(): readonly ListedRoom[] {
-    const names = new Set([...this.timestamps.keys(), this.current])
+    const names = new Set([...this.timestamps.keys(), ...this.visited])
     const rooms = [...names].map((name) => ({ name, timestamp: this.timestamps.get(name) ?? 0, unread: this.unreadIn(name) }))
     return rooms.toSorted((a, b) => b.timestamp - a.timestamp).slice(0, MOST_ROOMS)
   }
@@ -63,6 +65,7 @@ export class RoomList {
     this.followed.get(room)?.ends.abort()
     this.followed.delete(room)
     this.current = room
+    this.visited.add(room)
     this.currentUnread = 0
     this.followOthers()
     this.options.changed()

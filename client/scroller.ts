@@ -19,6 +19,8 @@ export class Scroller {
   atEnd = true
   private readonly log: HTMLElement
   private frame = 0
+  /** The place that is being gone back to, until it is reached. */
+  private goal: Place | undefined
 
   constructor(log: HTMLElement) {
     this.log = log
@@ -33,6 +35,7 @@ export class Scroller {
   /** The first row that can be seen; undefined at the end, where the end is the place to keep. */
   place(): Place | undefined {
     if (this.atEnd) return undefined
+    if (this.goal) return this.goal
     const { top } = this.log.getBoundingClientRect()
     for (const row of this.log.querySelectorAll<HTMLElement>('[data-id]')) {
       const box = row.getBoundingClientRect()
@@ -42,8 +45,9 @@ export class Scroller {
   }
 
   /** Puts a row back to where it was. Rows that were never shown have guessed heights, so the next frame looks again. */
-  restore({ id, offset }: Place): void {
-    this.settle(() => {
+  restore(place: Place): void {
+    const { id, offset } = place
+    this.settle(place, () => {
       const row = this.row(id)
       if (row) this.log.scrollTop += row.getBoundingClientRect().top - this.log.getBoundingClientRect().top - offset
     })
@@ -56,7 +60,7 @@ export class Scroller {
 
   /** As far to the end as this row stays in sight. */
   toEndBelow(row: Element): void {
-    this.settle(() => {
+    this.settle(undefined, () => {
       const above = row.getBoundingClientRect().top - this.log.getBoundingClientRect().top + this.log.scrollTop - ABOVE
       this.log.scrollTop = Math.min(above, this.log.scrollHeight)
       this.scrolled()
@@ -68,7 +72,7 @@ export class Scroller {
     const row = this.row(id)
     if (!row) return undefined
     this.atEnd = false
-    this.settle(() => row.scrollIntoView({ block: 'center' }))
+    this.settle(undefined, () => row.scrollIntoView({ block: 'center' }))
     return row
   }
 
@@ -77,15 +81,17 @@ export class Scroller {
   }
 
   /** Does it now, and in the next two frames, when what has come into sight has its real height; not if somebody scrolls meanwhile. */
-  private settle(move: () => void): void {
+  private settle(goal: Place | undefined, move: () => void): void {
     cancelAnimationFrame(this.frame)
+    this.goal = goal
     move()
     const again = (times: number): void => {
       const { scrollTop } = this.log
       this.frame = requestAnimationFrame(() => {
-        if (this.log.scrollTop !== scrollTop) return
-        move()
-        if (times > 1) again(times - 1)
+        const isLeft = this.log.scrollTop !== scrollTop
+        if (!isLeft) move()
+        if (!isLeft && times > 1) again(times - 1)
+        else this.goal = undefined
       })
     }
     again(2)

@@ -39,7 +39,7 @@ test('the example: one script and a tag a room, on the page of another site', as
   await textsIn(repairs).nth(1).waitFor()
   t.deepEqual(await textsIn(bicycles).allInnerTexts(), ['a red one'])
   t.deepEqual(await textsIn(repairs).allInnerTexts(), ['a flat tyre', 'bring it in'])
-  const [stored] = messagesIn(await readFile(chat.file('bicycles'), 'utf8'))
+  const stored = messagesIn(await readFile(chat.file('bicycles'), 'utf8')).find(({ type }) => type === 'msg')
   t.deepEqual([stored?.nick, stored?.msg], ['guest', 'a **red** one'])
   t.deepEqual(complaints, [])
 })
