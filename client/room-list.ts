@@ -115,14 +115,13 @@ export class RoomList {
 
   private async follow(room: string, { reading, ends }: Followed): Promise<void> {
     const { src, hub, nick, came, changed } = this.options
-    let isNew = false
+    const known = Math.max(reading.lastRead, this.timestamps.get(room) ?? 0)
     try {
       for await (const event of connect(src, { room, hub, timestamp: reading.lastRead, signal: ends.signal })) {
         if (event.type !== 'messages') continue
         reading.take(event.messages, false, (message) => message.nick !== '' && message.nick === nick(), event.reset)
         this.timestamps.set(room, event.timestamp)
-        if (isNew && !event.reset) came(room, event.messages)
-        isNew = true
+        if (!event.reset) came(room, event.messages.filter(({ timestamp }) => timestamp > known)) // and not what had been said before
         changed()
       }
     } catch (error) {

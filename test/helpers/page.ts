@@ -53,9 +53,13 @@ export function isInLog(locator: Locator): Promise<boolean> {
   })
 }
 
-/** Resolves as soon as it is so; a test that waits for what never comes ends by its timeout. */
+/** Resolves as soon as it is so; throws when it is not after half a minute, as the browser's own waits do. */
 export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20))
+  const end = Date.now() + 30_000
+  while (!(await isSo())) {
+    if (Date.now() > end) throw new Error(`it is never so: ${isSo.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 /** Scrolls the log as a reader does, by the wheel. */
