@@ -218,7 +218,7 @@ export const chatRoomStyle = css`
     border-inline-start: 1px solid var(--line);
     font-size: 0.875rem;
   }
-  .roster h3 {
+  .roster .title {
     margin: 0 0 0.5rem;
     font-size: 0.8125rem;
     font-weight: 400;

@@ -312,7 +312,7 @@ export class ChatRoom extends LitElement {
       ${headerView(this.room, visit.who.length, texts, () => this.find())} ${this.peoplePanel(visit, texts)}
       ${this.isSearching ? searchView(this.search, texts, this.searching) : nothing} ${this.stageView(visit, texts)}
       <aside class="roster" part="people" aria-label=${texts.people}>
-        <h3>${texts.here(visit.who.length)}</h3>
+        <p class="title">${texts.here(visit.who.length)}</p>
         ${peopleView(visit.who, visit.typing, visit.nick, texts)}
       </aside>
       <div class="foot" part="foot">${this.footView(visit, texts)}</div>

@@ -49,16 +49,18 @@ export function roomsView(
     return html`<a
       href=${`?room=${encodeURIComponent(name)}`}
       aria-current=${name === current ? 'page' : nothing}
-      aria-label=${unread > 0 ? texts.unreadIn(name, unread) : nothing}
       class=${unread > 0 ? 'has-unread' : ''}
       @click=${(event: MouseEvent) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return
         event.preventDefault()
         go(name)
       }}
-      ><span class="room-name" dir="auto">${name}</span
-      >${unread > 0 ? html`<span class="count">${unread > MOST ? `${MOST}+` : unread}</span>` : nothing}</a
+      ><span class="room-name" dir="auto">${name}</span>${unread > 0 ? countView(unread) : nothing}</a
     >`
+  }
+
+  function countView(unread: number): TemplateResult {
+    return html` <span class="count">${unread > MOST ? `${MOST}+` : unread}</span> <span class="unseen">${texts.unreadMessages(unread)}</span>`
   }
 
   function submitted(event: SubmitEvent): void {

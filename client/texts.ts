@@ -73,6 +73,8 @@ const english = {
   newRoom: 'Go to a room',
   newRoomHint: 'Name of a room',
   go: 'Go',
+  /** Behind a number, for those who hear the page. */
+  unreadMessages: (count: number) => (count === 1 ? 'unread message' : 'unread messages'),
   unreadIn: (room: string, count: number) => (count === 1 ? `${room}, 1 unread message` : `${room}, ${count} unread messages`),
   title: (room: string) => `${room} – roomfile`,
 
@@ -172,6 +174,7 @@ const chinese: Texts = {
   newRoom: '进入房间',
   newRoomHint: '房间名',
   go: '进入',
+  unreadMessages: () => '条未读',
   unreadIn: (room, count) => `${room}，${count} 条未读`,
   title: (room) => `${room} – 聊天室`,
 

@@ -1,0 +1,73 @@
+/** Point 12: small and quick. Sizes and what is done at once are pinned down here; how long it takes `npm run bench` tells. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import test from 'ava'
+import { withBrowser } from '../helpers/browser.ts'
+import { post } from '../helpers/chat.ts'
+import { isInLog, lines, scrollBy, topOf, until, writeRoom } from '../helpers/page.ts'
+import { serve } from '../helpers/serve.ts'
+
+const visit = withBrowser(test)
+
+const PAGE = fileURLToPath(new URL('../../dist/page/', import.meta.url))
+
+test('what a browser fetches before somebody asks for emoji has at most 120 KB gzipped', async (t) => {
+  const server = await serve(t)
+  const { page, complaints } = await visit(t, server.url)
+  const fetched = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname))
+  const html = await readFile(join(PAGE, 'index.html'), 'utf8')
+  const named = [...html.matchAll(/(?:src|href)="([^"]+\.(?:js|css|svg))"/g)].map(([, path]) => `/${path}`)
+  const script = await Promise.all([...new Set([...fetched, ...named])].filter((path) => path.startsWith('/assets/')).map((path) => readFile(join(PAGE, path))))
+  const worker = /shared-worker-\w+\.js/.exec(script.join())?.[0] ?? ''
+  const all = [Buffer.from(html), ...script, await readFile(join(PAGE, 'assets', worker))]
+  const size = all.reduce((sum, file) => sum + gzipSync(file).length, 0)
+  t.log(`${(size / 1024).toFixed(1)} KB`)
+  t.true(size <= 120 * 1024)
+  t.true(size > 50 * 1024, 'it has looked at the scripts')
+  t.is(fetched.filter((path) => /emoji|picker|data/.test(path)).length, 0)
+  t.deepEqual(complaints, [])
+})
+
+test('of 2,000 messages the newest are there first, and the rest follows without moving them', async (t) => {
+  const server = await serve(t, ['--backlog', '2000', '--max-file', '8m'])
+  await writeRoom(server, 'lobby', lines(2000))
+  const { page, sees, complaints } = await visit(t, server.url)
+  const counts = await page.evaluate(
+    () =>
+      new Promise<number[]>((resolve) => {
+        const seen: number[] = []
+        const look = (): void => {
+          const log = document.querySelector('chat-room')?.shadowRoot?.querySelector('chat-log')?.shadowRoot
+          const count = log?.querySelectorAll('.message').length ?? 0
+          if (count > 0 && count !== seen.at(-1)) seen.push(count)
+          if (count === 2000) resolve(seen)
+          else requestAnimationFrame(look)
+        }
+        look()
+      }),
+  )
+  t.true(counts.length > 3, `it came in steps: ${counts.join()}`)
+  await sees('line 2000')
+  t.true(await isInLog(page.getByText('line 2000', { exact: true })))
+  t.deepEqual(complaints, [])
+})
+
+test('whoever scrolls up through 2,000 messages finds each where it belongs, and what comes does not move it', async (t) => {
+  const server = await serve(t, ['--backlog', '2000'])
+  await writeRoom(server, 'lobby', lines(1990))
+  const { page, sees } = await visit(t, server.url)
+  await sees('line 1990')
+  await until(async () => (await page.locator('.message').count()) === 1990)
+  for (let times = 0; times < 5; times++) await scrollBy(page, -2000)
+  const first = await page.locator('.log').evaluate((log) => {
+    const { top } = log.getBoundingClientRect()
+    return [...log.querySelectorAll('.message')].find((row) => row.getBoundingClientRect().top >= top)?.textContent?.match(/line \d+/)?.[0]
+  })
+  const row = page.getByText(first ?? '', { exact: true })
+  const before = await topOf(row)
+  for (let n = 1; n <= 20; n++) await post(server.url, 'lobby', { msg: `more ${n}`, nick: 'bob' })
+  await page.getByRole('button', { name: '20 new messages' }).waitFor()
+  t.true(Math.abs((await topOf(row)) - before) <= 2, `${await topOf(row)} is not ${before}`)
+})
