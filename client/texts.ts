@@ -74,7 +74,7 @@ const english = {
   newRoomHint: 'Name of a room',
   go: 'Go',
   /** Behind a number, for those who hear the page. */
-  unreadMessages: (count: number) => (count === 1 ? 'unread message' : 'unread messages'),
+  unreadMessages: (count: number): string => (count === 1 ? 'unread message' : 'unread messages'),
   unreadIn: (room: string, count: number) => (count === 1 ? `${room}, 1 unread message` : `${room}, ${count} unread messages`),
   title: (room: string) => `${room} – roomfile`,
 

@@ -4,6 +4,7 @@
  */
 import { fanOut } from './fan-out.ts'
 import { handEdits } from './hand-edits.ts'
+import { page } from './page.ts'
 import { canPin, LOAD_CORE, pin, SERVER_CORE } from './processes.ts'
 import { postToAnswer } from './post-to-answer.ts'
 import { posts } from './posts.ts'
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
   'hand-edits': handEdits,
   posts,
   'fan-out': fanOut,
+  page,
 }
 
 const wanted = process.argv.slice(2)
