@@ -34,7 +34,7 @@ interface PackedError {
 type Packed<E> = E extends { error?: Error } ? Omit<E, 'error'> & { error?: PackedError } : E
 
 /** How often a tab says that it is there, in ms, and is told so. Browsers let a hidden tab do so once a minute. */
-const BEAT = 10_000
+const BEAT = 5000
 const SILENCE = 150_000
 
 /** The end of the tabs: hubs by address, and the ports of those who use them. */
