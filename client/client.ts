@@ -138,8 +138,10 @@ class RoomConnection implements Connection {
     try {
       for (;;) {
         const event = events.shift()
-        if (event) yield event
-        else if (ended) throw ended
+        if (event) {
+          yield event
+          this.#taken(event)
+        } else if (ended) throw ended
         else await sleep(undefined, signal, news)
         if (signal?.aborted) return
       }
@@ -220,12 +222,23 @@ class RoomConnection implements Connection {
     wake(this.#waits)
   }
 
-  /** What an event means for us, besides being told. */
+  /** What an event means for us, as soon as it comes. */
   #notice(event: RoomEvent): void {
-    if (event.type === 'session')
-      this.#session = event.nick === undefined || event.id === undefined ? undefined : { nick: event.nick, id: event.id }
-    else if (event.type === 'state' && event.state === 'connected') wake(this.#waits) // what kept the posts waiting is over
+    if (event.type === 'session') this.#session = sessionOf(event)
+    if (event.type === 'state' && event.state === 'connected') wake(this.#waits) // what kept the posts waiting is over
   }
+
+  /** An event is with whoever iterates. */
+  #taken(event: RoomEvent): void {
+    if (event.type !== 'messages') return
+    // After a reset the room may stand anywhere: whatever was waited for is in it, or will not come.
+    this.#at = event.reset ? Infinity : event.timestamp
+    wake(this.#news)
+  }
+}
+
+function sessionOf({ nick, id }: SessionEvent): Session | undefined {
+  return nick === undefined || id === undefined ? undefined : { nick, id }
 }
 
 function either(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {

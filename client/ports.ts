@@ -34,7 +34,7 @@ interface PackedError {
 type Packed<E> = E extends { error?: Error } ? Omit<E, 'error'> & { error?: PackedError } : E
 
 /** How often a tab says that it is there, in ms, and is told so. Browsers let a hidden tab do so once a minute. */
-const BEAT = 10_000
+const BEAT = 5000
 const SILENCE = 150_000
 
 /** The end of the tabs: hubs by address, and the ports of those who use them. */
@@ -47,14 +47,13 @@ export class PortServer {
     this.#hubFor = hubFor
   }
 
-  /** Serves a tab until its port closes, or it falls silent. */
+  /** Serves a tab for as long as it is heard. A tab that goes says so; one that crashes falls silent. */
   serve(port: MessagePort): void {
     let tab: Tab | undefined
     port.addEventListener('message', ({ data }: MessageEvent<ToHub>) => {
       if (data.type === 'hello') tab = new Tab(port, this.#hub(data.url, data.options))
       tab?.hear(data)
     })
-    port.addEventListener('close', () => tab?.forget()) // not every browser says so
     port.start()
   }
 
@@ -86,7 +85,7 @@ class Tab {
 
   hear(said: ToHub): void {
     clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.forget(), SILENCE)
+    this.#silence = setTimeout(() => this.#forget(), SILENCE)
     if (this.#isForgotten) {
       this.#isForgotten = false
       this.#say({ type: 'forgotten' })
@@ -115,9 +114,8 @@ class Tab {
   }
 
   /** It is gone, or looks so: nobody listens in its place any more. */
-  forget(): void {
+  #forget(): void {
     this.#isForgotten = true
-    clearTimeout(this.#silence)
     for (const following of this.#followings.values()) following.close()
     for (const call of this.#calls.values()) call.abort()
     this.#followings.clear()
@@ -219,7 +217,11 @@ export class PortHub implements Hub {
   #ask(type: 'join' | 'leave', room: string, nick: string, signal?: AbortSignal): Promise<Session | undefined> {
     return new Promise((resolve, reject) => {
       const call = ++this.#count
-      const drop = (): void => this.#say({ type: 'drop', call })
+      const drop = (): void => {
+        this.#calls.delete(call)
+        this.#say({ type: 'drop', call })
+        reject(signal?.reason as Error)
+      }
       signal?.addEventListener('abort', drop)
       this.#calls.set(call, ({ session, error }) => {
         signal?.removeEventListener('abort', drop)
@@ -261,7 +263,7 @@ export class PortHub implements Hub {
 }
 
 function post(port: MessagePort, message: ToHub | FromHub): void {
-  port.postMessage(message) // oxlint-disable-line unicorn/require-post-message-target-origin -- a port has but one other end
+  port.postMessage(message, [])
 }
 
 function packed(event: RoomEvent): Packed<RoomEvent> {

@@ -53,9 +53,8 @@ export class Shelf<T> {
    */
   takeOver(age: number): T[] {
     const now = Date.now()
-    const others = (this.#try((storage) => Object.keys(storage)) ?? []).filter(
-      (name) => name.startsWith(this.#prefix) && name !== this.#name,
-    )
+    const names = this.#try((storage) => Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '')) ?? []
+    const others = names.filter((name) => name.startsWith(this.#prefix) && name !== this.#name)
     return others.flatMap((name) => {
       const kept = this.#read(name)
       if (kept && Math.abs(now - kept.beat) < (kept.isLeft ? age : SILENCE)) return []

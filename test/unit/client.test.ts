@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import { connect, RoomError, type ConnectOptions, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
+import { PollingHub } from '../../client/hub.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
 
@@ -212,4 +213,109 @@ test('a refused post is not repeated', async (t) => {
 test('the signal ends a post', async (t) => {
   const { join, ends } = await serve(t, () => ends.abort())
   await t.throwsAsync(join().post('x'), { name: 'AbortError' })
+})
+
+test('a poll that outlives its wait is given up, and asked anew', async (t) => {
+  const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), parks, tells({ timestamp: 6, messages: [hello] }))
+  const events = await until(join({ wait: 1, grace: 50 }), (event) => isMessages(event) && event.timestamp === 6)
+  t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
+  t.deepEqual(asked.slice(1), ['/chat/rooms?poll=lobby:5&wait=1', '/chat/rooms?poll=lobby:5&wait=0'])
+})
+
+test('a retry asks at once, in place of the poll that waits', async (t) => {
+  const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), parks, tells({ timestamp: 6, messages: [hello] }))
+  const connection = join()
+  const events: RoomEvent[] = []
+  for await (const event of connection) {
+    events.push(event)
+    if (isMessages(event) && event.timestamp === 6) break
+    if (isMessages(event)) setTimeout(() => connection.retry(), 100)
+  }
+  t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
+  t.deepEqual(asked.slice(1), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
+})
+
+test('waiting tells how many tries failed in a row', async (t) => {
+  const { join } = await serve(t, drops, drops, tells({ timestamp: 5, messages: [hello] }), drops)
+  const failures: number[] = []
+  for await (const event of join()) {
+    if (event.type === 'state' && event.state === 'waiting') failures.push(event.failures)
+    if (failures.length === 3) break
+  }
+  t.deepEqual(failures, [1, 2, 1])
+})
+
+test('a token goes with polls and posts', async (t) => {
+  const tokens: (string | undefined)[] = []
+  const noting =
+    (answer: Answer): Answer =>
+    (response, request) => {
+      tokens.push(request.headers.authorization)
+      return answer(response, request)
+    }
+  const { join } = await serve(t, noting(gives({ id: '5-0', timestamp: 5 }, 201)), noting(tells({ timestamp: 5, messages: [hello] })))
+  const connection = join({ token: 'secret' })
+  await connection.post('x')
+  await until(connection, isMessages)
+  t.deepEqual(tokens, ['Bearer secret', 'Bearer secret'])
+})
+
+test('a room that the server cannot read waits by itself, while others are followed', async (t) => {
+  const broken = { error: { status: 500, code: 'not_readable', message: 'It is so.' } }
+  const { url, ends, asked } = await serve(
+    t,
+    gives({ rooms: { dev: broken, lobby: { timestamp: 5, messages: [hello] } } }),
+    parks,
+    gives({ rooms: { dev: { timestamp: 6, messages: [hello] } } }),
+  )
+  const hub = new PollingHub(`${url}/chat`, { retryDelay: 20 })
+  const both = ['dev', 'lobby'].map((room) => connect(url, { room, hub, signal: ends.signal }))
+  const heard = await Promise.all(both.map((connection) => until(connection, isMessages)))
+  t.deepEqual(heard.map(states), [
+    ['connecting', 'waiting', 'connecting', 'connected', 'messages'],
+    ['connecting', 'connected', 'messages'],
+  ])
+  t.is(asked[0], '/chat/rooms?poll=dev:0,lobby:0&wait=0')
+  t.is(asked[1], '/chat/rooms?poll=lobby:5&wait=25')
+})
+
+test('each listener is told from where it stands: a newcomer all, another the reset that it missed', async (t) => {
+  const more = { ...hello, id: '9-0', timestamp: 9 }
+  const { url, ends, asked } = await serve(
+    t,
+    tells({ timestamp: 5, messages: [hello] }),
+    parks,
+    tells({ timestamp: 9, messages: [more] }),
+    tells({ timestamp: 9, messages: [more], reset: true }),
+  )
+  const hub = new PollingHub(`${url}/chat`)
+  const told: MessagesEvent[][] = [[], []]
+  const listen = (n: number): unknown =>
+    hub.follow(
+      'lobby',
+      { timestamp: 0, presence: false },
+      { take: (event) => isMessages(event) && told[n]?.push(event), end: (error) => t.fail(error.message) },
+    )
+  t.teardown(() => ends.abort())
+  listen(0)
+  while (asked.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  listen(1)
+  while (asked.length < 5) await new Promise((resolve) => setImmediate(resolve))
+  t.deepEqual(asked, [
+    '/chat/rooms?poll=lobby:0&wait=0',
+    '/chat/rooms?poll=lobby:5&wait=25',
+    '/chat/rooms?poll=lobby:0&wait=0',
+    '/chat/rooms?poll=lobby:5&wait=0',
+    '/chat/rooms?poll=lobby:9&wait=25',
+  ])
+  t.deepEqual(
+    told.map((events) => events.map(({ timestamp, reset }) => [timestamp, reset])),
+    [
+      [
+        [5, false],
+        [9, true],
+      ],
+      [[9, false]],
+    ],
+  )
 })
