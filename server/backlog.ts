@@ -170,7 +170,9 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
   const backlog = { timestamp, messages, edited, dropped: shared ? shared.dropped : (messages[0]?.timestamp ?? 0) }
 
   const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
-  if (found.clean && changed.length === 0 && timestamp === found.mtime) return { backlog, rewrite: false, loses: false, edit }
+  // Another process may keep more than we do; but of what a person put here nothing may fall away with the next post.
+  const fits = (known !== undefined && goesOn) || messages.length <= limits.backlog
+  if (found.clean && changed.length === 0 && timestamp === found.mtime && fits) return { backlog, rewrite: false, loses: false, edit }
   const trimmed = trim(backlog, limits)
   const drops = messages.length - trimmed.messages.length > kept.length
   const misplaces = added.some((message, i) => isChanged(found.lines[kept.length + i] as FoundLine, message))

@@ -175,7 +175,7 @@ for (const { name, under, start, status, code } of troubles) {
     t.is((await send(`${server.url}/healthz`, { agent })).status, 200)
 
     await mend()
-    await attack.recover(server.url, 'in trouble 0, again', { agent })
+    await attack.recover(server.url, 'in trouble 0, again', performance.now(), { agent })
     await alice.until(({ texts }) => texts.includes('in trouble 0, again'))
     t.deepEqual([alice.resets, alice.gaps], [0, 0])
     t.true(server.log.filter((line) => line.includes('"level":40')).length <= 4, server.log.join('\n'))

@@ -33,10 +33,9 @@ export class Attack {
     return answer
   }
 
-  /** Posts until it is acknowledged, as a client with patience does: always the same post. */
-  async recover(url: string, msg: string, options: Send & { cid?: string } = {}): Promise<void> {
-    const since = performance.now()
-    const cid = options.cid ?? newCid()
+  /** Posts until it is acknowledged, as a client with patience does: always the same post. @param since when the trouble ended */
+  async recover(url: string, msg: string, since: number = performance.now(), options: Send = {}): Promise<void> {
+    const cid = newCid()
     while ((await this.post(url, msg, { ...options, cid }))?.status !== 201) await delay(5)
     this.recoveries.push(performance.now() - since)
   }
