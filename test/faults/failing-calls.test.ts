@@ -115,8 +115,8 @@ const troubles: readonly Trouble[] = [
       await limitOpenFiles(server, free)
       return () => limitOpenFiles(server, 1024)
     },
-    status: 500,
-    code: 'not_kept',
+    status: 503,
+    code: 'too_busy',
   },
   {
     name: 'the directory is taken away, and put back',
