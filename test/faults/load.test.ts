@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { sized, tell } from '../helpers/attack.ts'
 import { Follower, poll, post } from '../helpers/chat.ts'
+import { heapOf, INSPECTED } from '../helpers/heap.ts'
 import { serve, type Served } from '../helpers/serve.ts'
 
 const PARKED = sized(2000, 10_000)
@@ -105,7 +106,8 @@ async function serveBystanders(
 }
 
 test(`${PARKED} polls are parked, woken and cut, three times: each is answered, and everything is given back`, async (t) => {
-  const { server, before, talk, end } = await serveBystanders(t)
+  const { server, before, talk, end } = await serveBystanders(t, { under: INSPECTED })
+  const heap = await heapOf(server)
   const most: number[] = []
   for (let wave = 0; wave < 3; wave++) {
     const sockets = await dialMany(t, server, PARKED)
@@ -121,7 +123,10 @@ test(`${PARKED} polls are parked, woken and cut, three times: each is answered, 
     for (const socket of sockets) socket.destroy()
     await untilGivenBack(server, before.files)
   }
-  await end(`${PARKED} parked polls, three times`, 3 * PARKED, `at most ${most.join(', ')}, `)
+  const heapAfter = await heapOf(server)
+  t.true(heapAfter < heap + 5, `${heapAfter} MiB of live objects, after ${heap}`)
+  const live = `live ${heap.toFixed(1)}, then ${heapAfter.toFixed(1)}`
+  await end(`${PARKED} parked polls, three times`, 3 * PARKED, `at most ${most.join(', ')}, ${live}, `)
 })
 
 test(`${CUTS_A_SECOND} connections a second come and are cut, for ${CUT_SECONDS} s: nobody else notices`, async (t) => {
