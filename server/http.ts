@@ -85,9 +85,13 @@ function parseType(header: string): { type: string; parameters: Record<string, s
   }
 }
 
-/** A signal that is aborted when the client goes away before it has its answer. */
+/** How long nothing may move on a connection while its client sends a request or takes an answer. */
+export const STALL_MS = 20_000
+
+/** A signal that is aborted when the client goes away before it has its answer; until then its connection may rest. */
 export function goneSignal(res: Response): AbortSignal {
   const gone = new AbortController()
+  res.socket?.setTimeout(0)
   res.once('close', () => {
     if (!res.writableFinished) gone.abort('the client went away')
   })
@@ -131,6 +135,7 @@ export function send(
     'Cross-Origin-Resource-Policy': 'same-origin',
     ...headers,
   })
+  res.socket?.setTimeout(STALL_MS)
   res.end(body)
 }
 
