@@ -117,7 +117,7 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
   } catch (error) {
     const { code, message } = error as { code?: string; message: string }
     if (code === 'commander.helpDisplayed' || code === 'commander.version') return undefined
-    throw new UsageError(message.replace(/^error: /, '').replaceAll('\n', ' '))
+    throw new UsageError(message.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
   }
   const [dataDir] = command.processedArgs as [string]
   if (dataDir === '') throw new UsageError("argument 'data-dir' value '' is invalid. It names a directory.")
