@@ -2,7 +2,7 @@
  * Completing a name: `@an` to `@ann`, by a list to choose from.
  * Pure: a passage and a key go in, what to show and what to write come out. Knows no field and no events.
  */
-import { inserted, type Passage } from './composer-edits.ts'
+import { inserted, type Passage } from './passage.ts'
 
 /** What a list offers for the word between `from` and the caret at `at`. */
 export interface Suggestions {

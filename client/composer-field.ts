@@ -2,7 +2,7 @@
  * Between a text field and a passage: reading one, and writing one back so that the reader's own undo still works.
  * Knows the DOM's ways of editing; knows nothing of what is edited.
  */
-import type { Passage } from './composer-edits.ts'
+import type { Passage } from './passage.ts'
 
 export function passageIn({ value, selectionStart, selectionEnd }: HTMLTextAreaElement): Passage {
   return { text: value, start: selectionStart, end: selectionEnd }

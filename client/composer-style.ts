@@ -236,6 +236,7 @@ export const composerStyle = css`
   @container (width < 22rem) {
     emoji-picker {
       --num-columns: 6;
+      --category-emoji-padding: 0.25rem;
     }
   }
   @media (prefers-reduced-motion: reduce) {

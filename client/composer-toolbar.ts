@@ -3,9 +3,10 @@
  * Knows how tools look and how one moves among them; knows nothing of what they do.
  */
 import { html, nothing, type TemplateResult } from 'lit'
-import { isApplied, type EditName, type Passage } from './composer-edits.ts'
+import { isApplied, type EditName } from './composer-edits.ts'
 import { ICONS } from './composer-icons.ts'
 import { shortcut } from './composer-keys.ts'
+import type { Passage } from './passage.ts'
 import type { Texts } from './texts.ts'
 
 const FORMATS: readonly EditName[] = ['bold', 'italic', 'underline', 'strike', 'code', 'codeBlock', 'link', 'list', 'quote']

@@ -7,8 +7,8 @@ import markdownIt, { type StateCore, type Token } from 'markdown-it'
 import cjkFriendly from 'markdown-it-cjk-friendly'
 import ins from 'markdown-it-ins'
 
-/** The only places a link may lead to; `javascript:`, `data:` and what is invented next stay text. */
-const LINK = /^(?:https?|mailto):/i
+/** The only places a link may lead to; `javascript:`, `data:` and what is invented next stay text, and so does `https:x`, a place on our own site. */
+const LINK = /^(?:https?:\/\/|mailto:)/i
 
 /** Bounds the work and the depth of the page. Nobody quotes or lists this deep to be read. */
 const MAX_NESTING = 20
@@ -24,7 +24,7 @@ markdown.disable(['reference', 'lheading'])
 
 // Only what says http(s) is a link: README.md and deploy.sh are files, although .md and .sh are countries.
 markdown.linkify?.set({ fuzzyLink: false, fuzzyIP: false })
-markdown.validateLink = (url) => LINK.test(url)
+markdown.validateLink = (url) => LINK.test(url) && URL.canParse(url)
 
 markdown.core.ruler.after('inline', 'images_to_links', imagesToLinks)
 markdown.core.ruler.push('plain_attributes', plainAttributes)

@@ -121,7 +121,11 @@ export class RoomList {
         if (event.type !== 'messages') continue
         reading.take(event.messages, false, (message) => message.nick !== '' && message.nick === nick(), event.reset)
         this.timestamps.set(room, event.timestamp)
-        if (!event.reset) came(room, event.messages.filter(({ timestamp }) => timestamp > known)) // and not what had been said before
+        if (!event.reset)
+          came(
+            room,
+            event.messages.filter(({ timestamp }) => timestamp > known),
+          ) // and not what had been said before
         changed()
       }
     } catch (error) {

@@ -60,7 +60,8 @@ export function roomsView(
   }
 
   function countView(unread: number): TemplateResult {
-    return html` <span class="count">${unread > MOST ? `${MOST}+` : unread}</span> <span class="unseen">${texts.unreadMessages(unread)}</span>`
+    return html` <span class="count">${unread > MOST ? `${MOST}+` : unread}</span>
+      <span class="unseen">${texts.unreadMessages(unread)}</span>`
   }
 
   function submitted(event: SubmitEvent): void {

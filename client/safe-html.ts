@@ -9,7 +9,7 @@ import { renderMarkdown } from './markdown.ts'
 const ALLOWED = {
   ALLOWED_TAGS: 'p br strong em u s a ul ol li blockquote pre code hr h1 h2 h3 h4 h5 h6 table thead tbody tr th td'.split(' '),
   ALLOWED_ATTR: ['href', 'title', 'rel', 'target', 'align', 'start', 'class'],
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
   ADD_URI_SAFE_ATTR: ['rel', 'target', 'align', 'start', 'class'], // no addresses: the line above would take them out
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,

@@ -33,11 +33,15 @@ const ERRORS = {
   internal: [500, 'something went wrong here'],
   not_kept: [500, 'the message could not be written'],
   not_readable: [500, 'the room cannot be read'],
+  too_busy: [503, 'the server has as much to do as it can: try again in a moment'],
   room_busy: [503, 'another process holds this room'],
   disk_full: [507, 'the disk is full'],
 } as const satisfies Record<string, readonly [status: number, message: string]>
 
 export type ErrorCode = keyof typeof ERRORS
+
+/** Errors that are over when others have gone: seconds after which to try again. */
+const RETRY_AFTER: Partial<Record<ErrorCode, number>> = { too_busy: 5, room_busy: 1 }
 
 /** An error with a code that clients can rely on; the message is for people. */
 export class RoomfileError extends Error {
@@ -51,7 +55,8 @@ export class RoomfileError extends Error {
     this.name = 'RoomfileError'
     this.code = code
     this.status = ERRORS[code][0]
-    this.headers = options.headers ?? {}
+    const retryAfter = RETRY_AFTER[code]
+    this.headers = { ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }), ...options.headers }
   }
 }
 
@@ -61,6 +66,7 @@ export function toRoomfileError(thrown: unknown): RoomfileError {
 }
 
 const OUT_OF_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const OUT_OF_FILES = new Set(['EMFILE', 'ENFILE'])
 
 export function isOutOfSpace(thrown: unknown): boolean {
   return OUT_OF_SPACE.has((thrown as NodeJS.ErrnoException).code ?? '')
@@ -70,8 +76,6 @@ export function isOutOfSpace(thrown: unknown): boolean {
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'the server may not write there (EACCES)',
   EIO: 'the disk reports an error (EIO)',
-  EMFILE: 'the server has too many files open (EMFILE)',
-  ENFILE: 'the system has too many files open (ENFILE)',
   ENOENT: 'its directory, or what it is a link to, is not there (ENOENT)',
   EPERM: 'the server may not write there (EPERM)',
   EROFS: 'the disk is read-only (EROFS)',
@@ -80,10 +84,10 @@ const REASONS: Readonly<Record<string, string>> = {
 /** An error of the file system as one of ours; `otherwise` says what failed. */
 export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError {
   if (thrown instanceof RoomfileError) return thrown
-  const { code, message } = thrown as NodeJS.ErrnoException
-  return isOutOfSpace(thrown)
-    ? new RoomfileError('disk_full', undefined, { cause: thrown })
-    : new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${REASONS[code ?? ''] ?? code ?? message}`, { cause: thrown })
+  const { code = '', message } = thrown as NodeJS.ErrnoException
+  if (isOutOfSpace(thrown)) return new RoomfileError('disk_full', undefined, { cause: thrown })
+  if (OUT_OF_FILES.has(code)) return new RoomfileError('too_busy', undefined, { cause: thrown })
+  return new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${REASONS[code] ?? (code || message)}`, { cause: thrown })
 }
 
 /** A value as a client sent it, in a form that is safe to send back. */

@@ -3,11 +3,11 @@
  * Knows how the parts are put together. Reads no arguments and ends no process: that is bin.ts.
  */
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino, type Logger } from 'pino'
 import { app } from './app.ts'
 import { DEFAULTS, isLoopback, type Config } from './config.ts'
+import { connections } from './connections.ts'
 import { guard } from './guard.ts'
 import { pageHandler } from './page.ts'
 import { rateLimit } from './rate-limit.ts'
@@ -20,16 +20,9 @@ import { warnTo, type Warn } from './warn.ts'
 export type { Config } from './config.ts'
 export type { Message, MessageId, MessageType, Timestamp } from './message.ts'
 
-/** Long polls come one after the other on one connection: it must outlive the pause between two (Node's own default is 5 s). */
-const KEEP_ALIVE_MS = 75_000
-
 /** node_chat says its messages in the request line, where a byte becomes `%3C`. */
 const LONGEST_ESCAPE = 3
 const OTHER_HEADERS = 16 * 1024
-
-/** How long a client may take to fetch its last answer before its connection is cut. */
-const CLOSE_MS = 3000
-const SWEEP_MS = 50
 
 export interface Roomfile {
   /** Where it listens: `http://localhost:8080`. */
@@ -66,39 +59,21 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
     page,
     warn,
   })
-  const answering = new Set<ServerResponse>()
-  let closing = false
-  const maxHeaderSize = config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS
-  const server = createServer({ keepAlive: true, keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize }, (req, res) => {
-    answering.add(res)
-    res.once('close', () => answering.delete(res))
-    if (closing) res.shouldKeepAlive = false
-    site(req, res)
-  })
+  const open = connections(site, config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS)
   try {
-    server.listen(config.port, config.host)
-    await once(server, 'listening')
+    open.server.listen(config.port, config.host)
+    await once(open.server, 'listening')
   } catch (error) {
     rooms.endWaits()
     await store.close()
     throw error
   }
-  const { port } = server.address() as AddressInfo
+  const { port } = open.server.address() as AddressInfo
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     port,
     async close() {
-      const closed = once(server, 'close')
-      server.close()
-      closing = true
-      for (const res of answering) res.shouldKeepAlive = false // each of them says Connection: close
-      rooms.endWaits()
-      // An answer whose head is out already could not say so: its connection is closed once it is idle.
-      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
-      const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
-      await closed
-      clearInterval(sweep)
-      clearTimeout(cut)
+      await open.close(() => rooms.endWaits())
       await rooms.endSessions()
       await store.close()
     },

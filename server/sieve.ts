@@ -125,7 +125,9 @@ function link(href = ''): Tags {
   const url = URL.parse(href)
   if (url === null || !/^(?:https?|mailto):$/.test(url.protocol)) return ['', '']
   // Written as it was, if it fits between parentheses.
-  const written = /[\s\p{C}<>()\\]/u.test(href) ? url.href.replaceAll(/[()\\]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`) : href
+  const written = /[\s\p{C}<>()\\]|^https?:(?!\/\/)/iu.test(href)
+    ? url.href.replaceAll(/[()\\]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
+    : href
   return [`<a href="${escaped(written)}">`, '</a>']
 }
 

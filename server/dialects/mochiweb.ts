@@ -6,7 +6,7 @@
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, queryValue, readBody, send, type Handler, type Request } from '../http.ts'
+import { formIn, goneSignal, isEncoded, queryValue, readBody, send, type Handler, type Request } from '../http.ts'
 import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
@@ -112,10 +112,11 @@ function earlier(place: Stamp | undefined, end: Stamp): Stamp {
   return place === undefined || isAfter(place, end) ? end : place
 }
 
-/** [mochiweb] the client sends `"message=" + text` as it is typed: an `&` in it ends no field. */
+/** [mochiweb] the client sends `"message=" + text` as it is typed: an `&` in it ends no field, and `100%ff` is what it looks like. */
 function messageIn(body: string): string {
   const text = body.replace(/^message=/, '')
-  return text === body ? '' : (new URLSearchParams(`message=${text.replaceAll('&', '%26')}`).get('message') ?? '')
+  if (text === body) return ''
+  return isEncoded(text) ? (formIn(`message=${text.replaceAll('&', '%26')}`).get('message') ?? '') : text
 }
 
 /** [mochiweb] the client inserts the JSON itself as HTML: nothing in it may need a JSON escape, so that it is the same HTML raw and parsed. */

@@ -100,6 +100,8 @@ class FileStore implements Store {
   }
 
   async file(room: RoomName): Promise<RoomContent | undefined> {
+    const known = await this.#files.get(room)?.content()
+    if (known) return known
     const handle = await openFile(this.#path(room))
     try {
       const state = handle && (await stateOf(handle))

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
 import { fromSystem, isOutOfSpace } from '../errors.ts'
 import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
-import type { Appended } from '../store.ts'
+import type { Appended, RoomContent } from '../store.ts'
 import {
   keepAside,
   openFile,
@@ -18,6 +18,7 @@ import {
   signatureOf,
   stateOf,
   syncDirectory,
+  timestampOf,
   unlessMissing,
   type Signature,
 } from './durable.ts'
@@ -98,6 +99,13 @@ export class RoomFile {
       this.#options.warn('could not take in what was written to a room', { room: this.#name, error })
       return this.#known
     })
+  }
+
+  /** The bytes of the file where they are known already: one copy for all who ask, however slowly they take it. */
+  async content(): Promise<RoomContent | undefined> {
+    const stats = await stat(this.#options.path, { bigint: true }).catch(unlessMissing)
+    if (!stats || signatureOf(stats) !== this.#signature) return undefined
+    return { bytes: this.#bytes, timestamp: timestampOf(stats.mtimeNs) }
   }
 
   /** Adds messages in one commit, behind whatever others have written until then. */

@@ -13,7 +13,13 @@ import { median, ms, printTable, quantile } from './numbers.ts'
 
 const ROUNDS = 5
 const SIZES = [200, 2000]
-const TEXTS = ['Looks good to me.', '**重要！**请看 the build', '> quoted\n\n- one\n- two', '```\nlet it = 1\n```', 'see https://example.org/docs for more '.repeat(6)]
+const TEXTS = [
+  'Looks good to me.',
+  '**重要！**请看 the build',
+  '> quoted\n\n- one\n- two',
+  '```\nlet it = 1\n```',
+  'see https://example.org/docs for more '.repeat(6),
+]
 
 /** What the page measures of itself, in ms since the navigation began, or of each frame and task. */
 interface Measured {

@@ -13,18 +13,40 @@ const visit = withBrowser(test)
 async function fill(server: Served): Promise<void> {
   await writeRoom(server, 'lobby', [
     { ago: 2 * DAY, nick: 'ann', msg: '**old**, and a [link](https://example.org/) ~~gone~~ <u>x</u> ++y++' },
-    { ago: DAY, nick: 'bob', msg: '> quoted\n\n- one\n- two\n\n`code`\n\n```\na block of code that is so long that it has to scroll sideways, as far as anybody can see, and further\n```' },
+    {
+      ago: DAY,
+      nick: 'bob',
+      msg: '> quoted\n\n- one\n- two\n\n`code`\n\n```\na block of code that is so long that it has to scroll sideways, as far as anybody can see, and further\n```',
+    },
     { ago: 9 * MINUTE, type: 'join', nick: 'carol' },
     { ago: 8 * MINUTE, type: 'part', nick: 'dave' },
     { ago: 7 * MINUTE, nick: '', msg: '| a | b |\n|---|---|\n| 1 | 2 |\n\n# Title\n\n![picture](https://example.org/cat.png)' },
-    { ago: 6 * MINUTE, nick: '王芳', msg: lines(30).map(({ msg }) => msg).join('\n') },
-    ...['ann', 'bob', 'carol', 'dave', 'erin', 'alice', '李明', 'make', 'frank', 'li', 'cron', 'ops'].map((nick) => ({ ago: 5 * MINUTE, nick, msg: `I am ${nick}` })),
+    {
+      ago: 6 * MINUTE,
+      nick: '王芳',
+      msg: lines(30)
+        .map(({ msg }) => msg)
+        .join('\n'),
+    },
+    ...['ann', 'bob', 'carol', 'dave', 'erin', 'alice', '李明', 'make', 'frank', 'li', 'cron', 'ops'].map((nick) => ({
+      ago: 5 * MINUTE,
+      nick,
+      msg: `I am ${nick}`,
+    })),
   ])
   await post(server.url, 'ops', { msg: 'hi' })
 }
 
 const words = {
-  en: { name: 'Your name', search: 'Search', settings: 'Settings', rooms: 'Rooms', more: 'Show more', message: 'Message', lost: 'No connection.' },
+  en: {
+    name: 'Your name',
+    search: 'Search',
+    settings: 'Settings',
+    rooms: 'Rooms',
+    more: 'Show more',
+    message: 'Message',
+    lost: 'No connection.',
+  },
   zh: { name: '你的名字', search: '搜索', settings: '设置', rooms: '房间', more: '展开', message: '消息', lost: '连接已断开。' },
 }
 const screens = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } }
@@ -193,8 +215,12 @@ test('who wants less motion gets none', async (t) => {
   await sees('line 3')
   const moving = await page.evaluate(() => document.getAnimations().length)
   t.is(moving, 0)
-  const longest = await page.locator('chat-composer').evaluate((element) =>
-    Math.max(...[...(element.shadowRoot?.querySelectorAll('*') ?? [])].map((one) => parseFloat(getComputedStyle(one).transitionDuration))),
-  )
+  const longest = await page
+    .locator('chat-composer')
+    .evaluate((element) =>
+      Math.max(
+        ...[...(element.shadowRoot?.querySelectorAll('*') ?? [])].map((one) => parseFloat(getComputedStyle(one).transitionDuration)),
+      ),
+    )
   t.is(longest, 0)
 })

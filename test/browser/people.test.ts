@@ -31,7 +31,15 @@ test('who takes a name is seen by all, and who gives it up is gone; the room has
   await people(bob).getByText('Nobody with a name is here.').waitFor()
   await bob.page.getByText('alice, alicia came and left').waitFor()
   const moves = messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ type, nick }) => [type, nick])
-  t.deepEqual(moves.toSorted(), [['join', 'alice'], ['join', 'alicia'], ['part', 'alice'], ['part', 'alicia']].toSorted())
+  t.deepEqual(
+    moves.toSorted(),
+    [
+      ['join', 'alice'],
+      ['join', 'alicia'],
+      ['part', 'alice'],
+      ['part', 'alicia'],
+    ].toSorted(),
+  )
 })
 
 test('a name that is taken is asked for again, in place, in words', async (t) => {
@@ -71,7 +79,10 @@ test('others see that somebody is typing, and who, but not oneself', async (t) =
   await alice.page.getByRole('textbox', { name: 'Message' }).pressSequentially('well')
   await bob.page.getByText('alice is typing…').waitFor()
   const session = async (nick: string): Promise<string> => {
-    const answer = await send(`${server.url}/rooms/lobby/sessions`, { body: `nick=${nick}`, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } })
+    const answer = await send(`${server.url}/rooms/lobby/sessions`, {
+      body: `nick=${nick}`,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    })
     return (JSON.parse(answer.text) as { id: string }).id
   }
   const type = async (nick: string): Promise<void> => {

@@ -19,7 +19,9 @@ test('what a browser fetches before somebody asks for emoji has at most 120 KB g
   const fetched = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname))
   const html = await readFile(join(PAGE, 'index.html'), 'utf8')
   const named = [...html.matchAll(/(?:src|href)="([^"]+\.(?:js|css|svg))"/g)].map(([, path]) => `/${path}`)
-  const script = await Promise.all([...new Set([...fetched, ...named])].filter((path) => path.startsWith('/assets/')).map((path) => readFile(join(PAGE, path))))
+  const script = await Promise.all(
+    [...new Set([...fetched, ...named])].filter((path) => path.startsWith('/assets/')).map((path) => readFile(join(PAGE, path))),
+  )
   const worker = /shared-worker-\w+\.js/.exec(script.join())?.[0] ?? ''
   const all = [Buffer.from(html), ...script, await readFile(join(PAGE, 'assets', worker))]
   const size = all.reduce((sum, file) => sum + gzipSync(file).length, 0)

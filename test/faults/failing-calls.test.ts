@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { newCid } from '../../client/client.ts'
 import { Attack, sized } from '../helpers/attack.ts'
@@ -115,8 +116,8 @@ const troubles: readonly Trouble[] = [
       await limitOpenFiles(server, free)
       return () => limitOpenFiles(server, 1024)
     },
-    status: 500,
-    code: 'not_kept',
+    status: 503,
+    code: 'too_busy',
   },
   {
     name: 'the directory is taken away, and put back',
@@ -192,6 +193,17 @@ for (const { name, under, start, status, code } of troubles) {
   })
 }
 
+/** Resolves once the kernel tells the server of changes in its directory: by an inotify watch on its inode. */
+async function untilWatched(server: Served): Promise<void> {
+  const { ino } = await stat(server.directory)
+  const fdinfo = `/proc/${server.process.pid}/fdinfo`
+  for (;;) {
+    const open = await Promise.all((await readdir(fdinfo)).map((fd) => readFile(`${fdinfo}/${fd}`, 'utf8').catch(() => '')))
+    if (open.some((info) => new RegExp(`^inotify .* ino:${ino.toString(16)} `, 'm').test(info))) return
+    await delay(20)
+  }
+}
+
 test('the directory is removed with all that is in it, and made anew: the room is empty, everyone is told, and posting works', async (t) => {
   const server = await serve(t)
   await post(server.url, 'lobby', { msg: 'before' })
@@ -203,12 +215,13 @@ test('the directory is removed with all that is in it, and made anew: the room i
   await alice.until(({ resets, messages }) => resets > 0 && messages.length === 0)
   await post(server.url, 'lobby', { msg: 'after' })
   await alice.until(({ texts }) => texts.includes('after'))
+  await untilWatched(server)
   await writeFile(server.file('lobby'), 'by hand\n', { flag: 'a' })
   await alice.until(({ texts }) => texts.includes('by hand'))
   await alice.stop()
 })
 
-test('where no watch is to be had, files are looked at instead, and the log says so', async (t) => {
+test('where no watch is to be had, files are looked at instead, the log says so, and it ends when there is one again', async (t) => {
   const none = ['unshare', '--map-root-user', 'sh', '-c', 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$0" "$@"']
   const server = await serve(t, [], undefined, none)
   t.true(server.log.some((line) => line.includes('cannot watch the directory')))
@@ -218,5 +231,8 @@ test('where no watch is to be had, files are looked at instead, and the log says
   await alice.until(({ texts }) => texts.includes('by hand'))
   await writeFile(server.file('lobby'), 'an edit\n')
   await alice.until(({ texts }) => texts.length === 1 && texts[0] === 'an edit')
+  const raise = ['--target', String(server.process.pid), '--user', '--preserve-credentials', 'sh', '-c']
+  await once(spawn('nsenter', [...raise, 'echo 10 > /proc/sys/user/max_inotify_instances']), 'exit')
+  await untilWatched(server)
   await alice.stop()
 })

@@ -7,5 +7,8 @@ export async function objections(page: Page): Promise<string[][]> {
   await page.evaluate(axe.source)
   const found = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
   if (found.passes.length < 10) throw new Error('axe has hardly looked at anything')
-  return found.violations.map(({ id, nodes }) => [id, ...nodes.map(({ html, any }) => `${html} ${any.map(({ message }) => message).join()}`)])
+  return found.violations.map(({ id, nodes }) => [
+    id,
+    ...nodes.map(({ html, any }) => `${html} ${any.map(({ message }) => message).join()}`),
+  ])
 }

@@ -10,6 +10,7 @@ const ARGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  '--host-resolver-rules=MAP *.example 127.0.0.1', // other names of this machine: nothing leaves it
 ]
 
 /** Any page, in a context of its own. */

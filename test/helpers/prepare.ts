@@ -15,6 +15,7 @@ interface Program {
 const PROGRAMS: readonly Program[] = [
   { path: '/usr/bin/chromium', debian: 'chromium', what: 'the browser that the page is tested in' },
   { path: '/usr/bin/strace', debian: 'strace', what: 'to see the order of the system calls of a post' },
+  { path: '/usr/bin/faketime', debian: 'faketime', what: 'to step the clock under a running server' },
 ]
 
 const missing = PROGRAMS.filter(({ path }) => !existsSync(path))

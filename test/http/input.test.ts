@@ -217,8 +217,11 @@ test('a percent sign that escapes nothing is a percent sign', async (t) => {
   for (const path of ['/%', '/%zz', '/assets/%2']) t.is((await send(url + path)).status, 404, path)
   await talk(url, form('msg=100%25 of 100% or %zz%'))
   await talk(url, request(POST, '100%ff', FORM_TYPE))
+  await talk(url, form(bytes('msg=喺 %41 at 100%')))
+  await talk(url, form(bytes('message=喺 %41 & 100%'), 'POST /chat'))
+  await talk(url, form(bytes('message=喺 100%ff'), 'POST /chat'))
   const kept = messagesIn(await readFile(file('lobby'), 'utf8')).map(({ msg }) => msg)
-  t.deepEqual(kept, ['100% of 100% or %zz%', '100%ff'])
+  t.deepEqual(kept, ['100% of 100% or %zz%', '100%ff', '喺 A at 100%', '喺 A & 100%', '喺 100%ff'])
 })
 
 test('control characters are kept in a message, safe in its line, and refused in a nick and a room', async (t) => {

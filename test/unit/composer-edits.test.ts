@@ -1,7 +1,10 @@
 import test from 'ava'
 import { array, assert, boolean, constantFrom, nat, property, tuple } from 'fast-check'
-import { continued, EDITS, isApplied, linkTo, quoted, type EditName, type Passage } from '../../client/composer-edits.ts'
+import { EDITS, isApplied, type EditName } from '../../client/composer-edits.ts'
+import { continued, quoted } from '../../client/composer-lines.ts'
+import { linkTo } from '../../client/composer-links.ts'
 import { renderMarkdown } from '../../client/markdown.ts'
+import type { Passage } from '../../client/passage.ts'
 
 /** `a ⟦b⟧ c` is a text with b selected, `a | c` one with a caret. */
 function passage(sketch: string): Passage {
@@ -61,6 +64,8 @@ test(makes, 'list', '⟦a\n\nb⟧\nc', '⟦- a\n\n- b⟧\nc')
 test(makes, 'list', '⟦- a\n\n- b⟧\nc', '⟦a\n\nb⟧\nc')
 test(makes, 'list', '⟦- a\nb⟧', '⟦- a\n- b⟧')
 test(makes, 'list', '|', '- |')
+test(makes, 'list', '|\nabc', '- |\nabc')
+test(makes, 'quote', '⟦\nabc⟧', '⟦> \n> abc⟧')
 test(makes, 'quote', '⟦a\n\nb⟧', '⟦> a\n> \n> b⟧')
 test(makes, 'quote', '⟦> a\n>\n> b⟧', '⟦a\n\nb⟧')
 

@@ -38,7 +38,10 @@ test('messages of one person stand together for five minutes, and not across a d
 test('a row keeps its id when others come, so that what is drawn stays', (t) => {
   const entries = [message(0, 'ann'), message(1, 'ann', '', 'join'), message(2, 'bob', '', 'join')]
   const before = rowsOf(entries.slice(0, 2)).map(({ id }) => id)
-  t.deepEqual(rowsOf(entries).map(({ id }) => id), before)
+  t.deepEqual(
+    rowsOf(entries).map(({ id }) => id),
+    before,
+  )
 })
 
 test('those who come and go are summed up, each once', (t) => {

@@ -24,6 +24,10 @@ test('quotes too deep to nest are shown as they were typed', renders, `${'>'.rep
 
 for (const address of [
   'javascript:alert(1)',
+  'https:x',
+  'http:/x',
+  'https://',
+  'https:javascript:x',
   'JavaScript:x',
   'jav&#x09;ascript:x',
   'data:text/html,x',

@@ -1,10 +1,6 @@
-import { createRequire } from 'node:module'
 import test from 'ava'
 import { toHtml, toMarkdown } from '../../server/markup.ts'
-
-// The judge of what is harmless reads HTML as a browser does, foreign content and all. It has no types under this name.
-const require = createRequire(import.meta.url)
-const { createDocument } = require('@mixmark-io/domino') as { createDocument: (html: string) => Document }
+import { offences } from '../helpers/offences.ts'
 
 const reads = test.macro((t, html: string, markdown: string) => {
   t.is(toMarkdown(html), markdown)
@@ -166,23 +162,6 @@ const HOSTILE = [
   '<a href="https://a.b"><a href="javascript:alert(1)">x</a></a>',
   '<b>\0<\0script>alert(1)</script></b>',
 ]
-
-const ALLOWED: Record<string, RegExp | null> = {
-  ...Object.fromEntries('p br b strong em u s ul ol li blockquote pre code hr h1 h2 h3 h4'.split(' ').map((name) => [name, null])),
-  a: /^(href|title|rel|target)$/,
-}
-
-/** Everything in the HTML that a message must not contain. */
-function offences(html: string): string[] {
-  const elements = Array.from(createDocument(`<body><main>${html}</main></body>`).querySelectorAll('main *'))
-  return elements.flatMap((element) => {
-    const name = element.localName
-    if (!(name in ALLOWED)) return [`<${name}>`]
-    const attributes = Array.from(element.attributes).filter((attribute) => ALLOWED[name]?.test(attribute.name) !== true)
-    const astray = name === 'a' && !/^(https?|mailto):/.test(element.getAttribute('href') ?? '')
-    return [...attributes.map((attribute) => `<${name} ${attribute.name}>`), ...(astray ? [element.getAttribute('href') ?? 'no href'] : [])]
-  })
-}
 
 for (const html of HOSTILE) {
   test(`${JSON.stringify(html)} is harmless, at the door and without the door`, (t) => {
