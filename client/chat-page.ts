@@ -5,7 +5,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
 import { askPermission, chime, count, notify, permission } from './alerts.ts'
-import type { ChatRoom, MessageDetail } from './elements.ts'
+import { ChatRoom, type MessageDetail } from './elements.ts' // which defines the elements
 import { menuIcon, settingsIcon } from './icons.ts'
 import { isMentioned } from './mention.ts'
 import { placeBelow } from './popover.ts'
@@ -31,7 +31,7 @@ export class ChatPage extends LitElement {
   /** Whether the name of a room that was typed is none. */
   declare private isRefused: boolean
 
-  private readonly element = createRef<ChatRoom>()
+  private readonly element = createRef<InstanceType<typeof ChatRoom>>()
   private isRoomsOpen = false
   private isSettingsOpen = false
   private readonly list = new RoomList({

@@ -5,7 +5,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
 import { chatRoomStyle } from './chat-room-style.ts'
-import type { ChatComposer } from './composer.ts'
+import type { ChatComposer, SendEvent } from './composer.ts'
 import type { ChatLog } from './chat-log.ts'
 import type { Message } from './client.ts'
 import { headerView, latestView } from './header-view.ts'
@@ -249,7 +249,7 @@ export class ChatRoom extends LitElement {
     this.tell('named', { nick })
   }
 
-  private readonly send = ({ detail }: CustomEvent<{ msg: string }>): void => {
+  private readonly send = ({ detail }: SendEvent): void => {
     this.visit?.say(detail.msg, this.nick)
     this.log.value?.toEnd()
   }

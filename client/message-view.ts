@@ -51,7 +51,7 @@ function rowView(row: Row, look: Look): TemplateResult {
       return html`<p class="unread-line ${look.isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
     case 'presence':
       return presenceView(row.messages, look)
-    case 'message':
+    default:
       return messageView(row.message, row.first, look)
   }
 }
@@ -111,11 +111,11 @@ function moveView(message: Message, look: Look): TemplateResult {
 
 function summaryOf(messages: readonly Message[], texts: Texts): string {
   const { came, left, cameAndLeft, cameBack } = movesOf(messages.map((message) => ({ ...message, nick: message.nick || texts.anonymous })))
-  const say = (names: readonly string[], words: (names: readonly string[]) => string): string[] => (names.length > 0 ? [words(names)] : [])
-  return [
-    ...say(came, texts.came),
-    ...say(cameBack, texts.cameBack),
-    ...say(left, texts.left),
-    ...say(cameAndLeft, texts.cameAndLeft),
-  ].join(texts.between)
+  const parts = [
+    [came, texts.came],
+    [cameBack, texts.cameBack],
+    [left, texts.left],
+    [cameAndLeft, texts.cameAndLeft],
+  ] as const
+  return parts.flatMap(([names, say]) => (names.length > 0 ? [say(names)] : [])).join(texts.between)
 }

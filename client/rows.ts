@@ -6,7 +6,7 @@ import type { Message } from './client.ts'
 import { dayOf } from './language.ts'
 
 /** The place where messages are missing. */
-export interface Gap {
+interface Gap {
   readonly type: 'gap'
   readonly id: string
 }

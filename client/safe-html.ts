@@ -16,8 +16,6 @@ const ALLOWED = {
 }
 
 /** For `innerHTML`: as trusted HTML where the page's policy asks for it (Trusted Types), which comes from here and from nowhere else. */
-export type SafeHtml = ReturnType<typeof safeHtml>
-
 export const safeHtml = (source: string) => DOMPurify.sanitize(renderMarkdown(source), { ...ALLOWED, RETURN_TRUSTED_TYPE: true })
 
 /** The same as nodes, which need no trust: no text is parsed as HTML again on its way into the page. */

@@ -46,16 +46,16 @@ export function settingsView(
       </div>
     </fieldset>`
   }
+}
 
-  function tick(words: string, isOn: boolean, isDisabled: boolean, set: (isOn: boolean) => void): TemplateResult {
-    return html`<label class="tick">
-      <input
-        type="checkbox"
-        .checked=${isOn}
-        ?disabled=${isDisabled}
-        @change=${(event: Event) => set((event.target as HTMLInputElement).checked)}
-      />
-      <span>${words}</span>
-    </label>`
-  }
+function tick(words: string, isOn: boolean, isDisabled: boolean, set: (isOn: boolean) => void): TemplateResult {
+  return html`<label class="tick">
+    <input
+      type="checkbox"
+      .checked=${isOn}
+      ?disabled=${isDisabled}
+      @change=${(event: Event) => set((event.target as HTMLInputElement).checked)}
+    />
+    <span>${words}</span>
+  </label>`
 }

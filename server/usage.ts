@@ -24,6 +24,6 @@ export function parsed(command: Command, argv: readonly string[]): boolean {
   } catch (error) {
     const { code, message } = error as { code?: string; message: string }
     if (code === 'commander.helpDisplayed' || code === 'commander.version') return false
-    throw new UsageError(message.replace(/^error: /, '').replaceAll('\n', ' '))
+    throw new UsageError(message.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
   }
 }

@@ -18,11 +18,13 @@ async function listen(page: Page, permission: 'granted' | 'denied' = 'granted'):
   await page.evaluate((allowed) => {
     const calls: Calls = { tones: 0, shown: [] }
     Object.assign(globalThis, { calls })
-    const { start } = OscillatorNode.prototype
-    OscillatorNode.prototype.start = function (when) {
-      calls.tones++
-      start.call(this, when)
+    class Oscillator extends OscillatorNode {
+      override start(when?: number): void {
+        calls.tones++
+        super.start(when)
+      }
     }
+    Object.assign(globalThis, { OscillatorNode: Oscillator })
     class Shown extends EventTarget {
       static permission = allowed
       static requestPermission = (): Promise<string> => Promise.resolve(allowed)

@@ -23,11 +23,11 @@ export interface Opened {
 
 export interface Person extends Opened {
   /** Writes a message as a person does, and sends it with Enter. */
-  say(text: string): Promise<void>
+  readonly say: (text: string) => Promise<void>
   /** Resolves when the page shows this text in a message. */
-  sees(text: string): Promise<void>
+  readonly sees: (text: string) => Promise<void>
   /** The messages that the page shows, oldest first. */
-  shown(): Promise<string[]>
+  readonly shown: () => Promise<string[]>
 }
 
 /** Starts the browser before the tests of a file and stops it after them; opens any page. */

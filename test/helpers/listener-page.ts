@@ -13,7 +13,7 @@ export function withListenerPage(test: TestFn): () => string {
   let directory = ''
   test.before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'roomfile-page-'))
-    const assets = await bundle(directory, [SOURCE])
+    const { assets } = await bundle(directory, [SOURCE])
     await writeFile(join(directory, 'index.html'), `<!doctype html><script type="module" src="${assets.get('page.ts')}"></script>`)
   })
   test.after.always(() => rm(directory, { recursive: true, force: true }))
