@@ -25,7 +25,7 @@ const ALLOWED = {
 }
 
 /** What the page's policy takes for HTML (Trusted Types): it comes from here and from nowhere else. */
-const clean = (html: string) => DOMPurify.sanitize(html, { ...ALLOWED, RETURN_TRUSTED_TYPE: true })
+const clean = (rendered: string) => DOMPurify.sanitize(rendered, { ...ALLOWED, RETURN_TRUSTED_TYPE: true })
 
 // A message never changes: what is shown under one id after a reset is another object.
 const made = new WeakMap<Message, ReturnType<typeof clean>>()

@@ -12,8 +12,7 @@ const open = withPages(test)
 test('the page makes HTML of no text but a cleaned message, and runs no script but its own', async (t) => {
   const { url } = await serve(t)
   await post(url, 'lobby', { msg: 'this is **bold**' })
-  const { page, complaints, sees } = await visit(t, url)
-  await sees('this is bold')
+  const { page, complaints } = await visit(t, url)
   t.is(await page.locator('.message strong').innerText(), 'bold')
   t.deepEqual(complaints, [])
   const tried = await page.evaluate(() => {
@@ -21,7 +20,7 @@ test('the page makes HTML of no text but a cleaned message, and runs no script b
       innerHTML: () => (document.body.innerHTML += '<b>x</b>'),
       outerHTML: () => ((document.querySelector('header') as Element).outerHTML = '<b>x</b>'),
       insertAdjacentHTML: () => document.body.insertAdjacentHTML('beforeend', '<b>x</b>'),
-      'shadow innerHTML': () => ((document.querySelector('chat-room')?.shadowRoot as ShadowRoot).innerHTML = 'x'),
+      'shadow innerHTML': () => ((document.querySelector('chat-room') as Element & { shadowRoot: ShadowRoot }).shadowRoot.innerHTML = 'x'),
       'document.write': () => document.write('<b>x</b>'),
       DOMParser: () => new DOMParser().parseFromString('<b>x</b>', 'text/html'),
       srcdoc: () => (document.createElement('iframe').srcdoc = '<b>x</b>'),
