@@ -71,7 +71,7 @@ export function app(options: AppOptions): RequestListener {
 /** Answers whatever method an address does not take, and OPTIONS. */
 function refuse(methods: readonly string[]): Handler {
   const taken = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])]
-  const Allow = [...taken, 'OPTIONS'].join(', ')
+  const Allow = [...methods, 'OPTIONS', ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
   return (req, res) => {
     if (req.method === 'OPTIONS') return sendNothing(res, { Allow })
     if (taken.includes(req.method)) throw new RoomfileError('not_found') // it was taken, and there was no page

@@ -63,9 +63,9 @@ function guesses(addressOf: (req: IncomingMessage) => string): RateLimit['guess'
   const wrong = new RateLimiterMemory({ keyPrefix: 'wrong', points: WRONG_TOKENS, duration: WRONG_TOKENS_SECONDS })
   return async (req, isRight) => {
     const address = addressOf(req)
-    if (!isRight) return void (await wrong.consume(address).catch((refused: unknown) => refuse('too_many_tries', refused)))
-    const before = await wrong.get(address)
-    if (before && before.consumedPoints > WRONG_TOKENS) refuse('too_many_tries', before)
+    const before = isRight ? await wrong.get(address) : undefined
+    if (!isRight) await wrong.consume(address).catch((refused: unknown) => refuse('too_many_tries', refused))
+    else if (before && before.consumedPoints > WRONG_TOKENS) refuse('too_many_tries', before)
   }
 }
 

@@ -91,7 +91,7 @@ export class RoomFile {
   read(): Promise<Backlog> {
     return this.#inTurn(async () => {
       if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
-      if (!this.#known && !(await this.#everWas())) return EMPTY // to ask for a room makes nothing, not even its lock
+      if (!this.#known && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
       const settled = await this.#lock.hold(() => this.#settle([], true))
       return settled?.backlog ?? this.#known ?? EMPTY
     }).catch((error: unknown) => {
@@ -270,6 +270,12 @@ export class RoomFile {
   async #signatureNow(): Promise<Signature> {
     const stats = await stat(this.#options.path, { bigint: true }).catch(unlessMissing)
     return stats ? signatureOf(stats) : MISSING
+  }
+
+  #beginEmpty(): Backlog {
+    this.#signature = MISSING
+    this.#known = EMPTY
+    return this.#known
   }
 
   /** Whether there is a file, or was one. */

@@ -48,7 +48,7 @@ async function hostileRoom(t: ExecutionContext): Promise<{ ours: Served; own: Se
 
 interface Watched extends Opened {
   /** Everything that no message may do: what ran, what was asked for elsewhere, where the page went, what popped up. */
-  deeds(): Promise<string[]>
+  readonly deeds: () => Promise<string[]>
 }
 
 async function watched(t: ExecutionContext, url: string): Promise<Watched> {
@@ -217,7 +217,7 @@ test('these tests would notice: markup inserted as it came runs, loads, leads as
   }
   const { page } = await watched(t, `${server.url}/with-3.html`)
   for (const markup of ['<a href="javascript:pwn()">x</a>', '<a href="/x" id=body>', '<p name=x>', '<math>', '<code class="message">']) {
-    await page.evaluate((html) => ((document.querySelector('#shown') as Element).innerHTML = `${html}`), markup)
+    await page.evaluate((html) => ((document.querySelector('#shown') as Element).innerHTML = html), markup)
     t.not((await offences(page, '#shown')).length, 0, markup)
   }
 })

@@ -374,7 +374,7 @@ const SHAPES: readonly string[] = [
   `<a ${'x '.repeat(5000)}href=javascript:pwn()>x</a>`,
   `<a href="javascript:${'a'.repeat(10_000)};pwn()">x</a>`,
   `[x](https://a.example/${'a'.repeat(10_000)})`,
-  `${'x'.repeat(16_000)}`,
+  'x'.repeat(16_000),
   `${'\n'.repeat(8000)}x<img src=x onerror=pwn()>`,
   `<!--${'-'.repeat(10_000)}><script>pwn()</script>`,
 ]

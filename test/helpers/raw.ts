@@ -43,9 +43,9 @@ export interface Besieged {
   readonly server: Served
   readonly url: string
   /** Fails the test unless all files are as they were to the byte, the server answers, and it has logged nothing. */
-  unharmed(attack: string): Promise<void>
+  readonly unharmed: (attack: string) => Promise<void>
   /** The same at the end of all attacks; and that posts work as before, with nothing between the first and the last. */
-  standsAfter(): Promise<void>
+  readonly standsAfter: () => Promise<void>
 }
 
 /** A server with one message in the lobby, to be attacked. */

@@ -121,9 +121,11 @@ test('behind a request of HTTP/1.0, which ends its connection, nothing is read',
   t.false((await readdir(server.directory)).includes('hidden.jsonl'))
 })
 
+/** A request that goes on. */
+const one = (path: string, ...headers: string[]): string => [`GET ${path} HTTP/1.1`, 'Host: localhost', ...headers, '', ''].join('\r\n')
+
 test('requests one behind the other on a connection are each answered, in their order', async (t) => {
   const { url, unharmed } = await besiege(t)
-  const one = (path: string, ...headers: string[]): string => [`GET ${path} HTTP/1.1`, 'Host: localhost', ...headers, '', ''].join('\r\n')
   const answers = await talk(url, `${one('/healthz')}${one('/nowhere')}${one('/rooms/..', 'Connection: close')}`)
   t.deepEqual(statusesIn(answers), [200, 404, 400])
   await unharmed('requests in a row')

@@ -34,9 +34,9 @@ const ADDRESSES: readonly [path: string, options?: Send][] = [
 test('with a token, every address but /healthz asks for it, and nothing is written without it', async (t) => {
   const { url } = await serve(t, ['--token', 'open-sesame', '--trust-proxy', 'loopback'])
   for (const [i, [path, options]] of ADDRESSES.entries()) {
-    const from = { 'X-Forwarded-For': `10.0.0.${i}` } // nobody may try often
+    const address = { 'X-Forwarded-For': `10.0.0.${i}` } // nobody may try often
     for (const headers of [{}, bearer('open-sesam'), bearer('open-sesame-'), { Cookie: 'roomfile-token=open-sesame' }]) {
-      const answer = await send(`${url}${path}`, { ...options, headers: { ...options?.headers, ...from, ...headers } })
+      const answer = await send(`${url}${path}`, { ...options, headers: { ...options?.headers, ...address, ...headers } })
       t.is(answer.status, 401, path)
       t.is(codeOf(answer), 'no_token', path)
     }
@@ -52,9 +52,10 @@ test('the token is taken as a bearer, and as a Basic password of any user', asyn
   t.is((await send(`${url}/rooms/lobby`, { body: Buffer.from('a'), headers: bearer(TOKEN) })).status, 201)
 })
 
+const from = (address: string, headers: Record<string, string> = {}): Send => ({ headers: { 'X-Forwarded-For': address, ...headers } })
+
 test('an address that tries wrong tokens is heard ten times a minute, then not even with the right one; others are', async (t) => {
   const { url } = await serve(t, ['--token', TOKEN, '--trust-proxy', 'loopback', '--rate-limit', 'off'])
-  const from = (address: string, headers: Record<string, string> = {}): Send => ({ headers: { 'X-Forwarded-For': address, ...headers } })
   const signIn = (address: string, token: string): Promise<Answer> =>
     send(`${url}/sign-in`, { ...form(token), headers: { ...form(token).headers, 'X-Forwarded-For': address } })
   const [cookie = ''] = (await signIn('10.0.0.1', TOKEN)).headers['set-cookie'] ?? []
@@ -63,7 +64,9 @@ test('an address that tries wrong tokens is heard ten times a minute, then not e
     () => send(`${url}/rooms`, from('10.0.0.1', { Authorization: `Basic ${Buffer.from(':wrong').toString('base64')}` })),
     () => signIn('10.0.0.1', 'wrong'),
   ]
-  const statuses = (await Promise.all(Array.from({ length: 30 }, (_, i) => tries[i % 3]?.()))).map((answer) => answer?.status)
+  const statuses = (await Promise.all(Array.from({ length: 30 }, (_, i) => (tries[i % 3] as () => Promise<Answer>)()))).map(
+    ({ status }) => status,
+  )
   t.is(statuses.filter((status) => status === 401 || status === 403).length, 10)
   t.is(statuses.filter((status) => status === 429).length, 20)
   for (const answer of [await send(`${url}/rooms`, from('10.0.0.1', bearer(TOKEN))), await signIn('10.0.0.1', TOKEN)]) {

@@ -112,6 +112,13 @@ test('to ask for a room makes nothing: readers cannot fill the disk', async (t) 
     t.is((await send(`${url}/rooms/room-${i}/typing`, { body: 'session=a' })).status, 404)
   }
   t.deepEqual(await readdir(directory, { recursive: true }), before)
+  // Whoever waits for a room to begin hears its first message, from another process as well, as nothing but that.
+  const parked = poll(url, 'room-1', { timestamp: 1, wait: 20 })
+  const other = await serve(t, [], directory)
+  await post(other.url, 'room-1', { msg: 'the first' })
+  const { messages, ...rest } = await parked
+  t.deepEqual(Object.keys(rest), ['timestamp', 'msg'])
+  t.is(messages.length, 1)
 })
 
 test('a link that an administrator put among the rooms is followed, to read and to write, and stays a link', async (t) => {

@@ -195,6 +195,9 @@ const VALUES =
     ' ',
   )
 
+/** Whether it asks for no help: that would be printed. */
+const isNoQuestion = (argument: string): boolean => !argument.startsWith('--help') && !argument.startsWith('--version')
+
 test('any command line and any environment is a configuration, or one line that says what is wrong', (t) => {
   const word = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...OPTIONS) },
@@ -202,7 +205,6 @@ test('any command line and any environment is a configuration, or one line that 
     { weight: 1, arbitrary: anyText },
   )
   const joined = fc.tuple(fc.constantFrom(...OPTIONS), fc.oneof(anyText, fc.constantFrom(...VALUES))).map((pair) => pair.join('='))
-  const isNoQuestion = (argument: string): boolean => !argument.startsWith('--help') && !argument.startsWith('--version')
   const variables = OPTIONS.filter((option) => option.startsWith('--')).map(
     (option) => `ROOMFILE_${option.slice(2).toUpperCase().replaceAll('-', '_')}`,
   )
