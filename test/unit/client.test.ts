@@ -281,7 +281,7 @@ test('a room that the server cannot read waits by itself, while others are follo
 
 test('each listener is told from where it stands: a newcomer all, another the reset that it missed', async (t) => {
   const more = { ...hello, id: '9-0', timestamp: 9 }
-  const { url, ends, asked } = await serve(
+  const { url, asked } = await serve(
     t,
     tells({ timestamp: 5, messages: [hello] }),
     parks,
@@ -290,13 +290,11 @@ test('each listener is told from where it stands: a newcomer all, another the re
   )
   const hub = new PollingHub(`${url}/chat`)
   const told: MessagesEvent[][] = [[], []]
-  const listen = (n: number): unknown =>
-    hub.follow(
-      'lobby',
-      { timestamp: 0, presence: false },
-      { take: (event) => isMessages(event) && told[n]?.push(event), end: (error) => t.fail(error.message) },
-    )
-  t.teardown(() => ends.abort())
+  const listen = (n: number): void => {
+    const take = (event: RoomEvent): void => void (isMessages(event) && told[n]?.push(event))
+    const following = hub.follow('lobby', { timestamp: 0, presence: false }, { take, end: (error) => t.fail(error.message) })
+    t.teardown(() => following.close())
+  }
   listen(0)
   while (asked.length < 2) await new Promise((resolve) => setImmediate(resolve))
   listen(1)
