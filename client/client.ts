@@ -188,11 +188,16 @@ class RoomConnection implements Connection {
       const before = this.#session
       this.#session = session
       for (const following of this.#followings) following.speakAs(nick)
-      if (before && before.nick !== nick) await this.#hub.leave(this.#options.room, before.nick)
+      if (before && before.nick !== nick) await this.#abandon(before)
       return { nick }
     } finally {
       if (this.#joining === joining) this.#joining = undefined
     }
+  }
+
+  /** Ends the session under an earlier nick. Should that fail, its lease ends it. */
+  async #abandon({ nick }: Session): Promise<void> {
+    await this.#hub.leave(this.#options.room, nick).catch(() => undefined)
   }
 
   async leave(): Promise<void> {

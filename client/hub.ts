@@ -67,6 +67,13 @@ const MOST_ROOMS = 100
 
 const GRACE = 10_000
 
+/**
+ * An answer within so many ms came without a wait. A server on its way out answers so with nothing; one that is broken, or two that know
+ * different things behind one address, may do so for ever.
+ */
+const HASTE = 100
+const MOST_HASTY = 50
+
 const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
 const CONNECTED: StateEvent = { type: 'state', state: 'connected' }
 
@@ -123,6 +130,10 @@ export class PollingHub implements Hub {
   /** Whether the last poll was answered; the one after a failure asks without a wait. */
   #isSure = false
   #rounds = 0
+  /** How many polls in a row were answered without a wait, and without messages. */
+  #hasty = 0
+  /** How many times there were messages. */
+  #delivered = 0
   /** Ends the poll under way: there is something else to ask. */
   #asking = new AbortController()
 
@@ -246,10 +257,12 @@ export class PollingHub implements Hub {
     })
     if (!isRecord(answer['rooms'])) throw notOurs()
     this.#isSure = true
+    const before = this.#delivered
     for (const question of questions) this.#deliver(question, answer['rooms'])
-    // A server on its way out answers at once with nothing, and something broken may do so for ever.
     const isEmpty = Object.keys(answer['rooms']).length === 0
-    if (isEmpty && Date.now() - asked < Math.min(1000, wait * 500)) await sleep(jitter(this.#firstDelay), signal, this.#waits)
+    const isHasty = wait > 0 && this.#delivered === before && Date.now() - asked < HASTE
+    this.#hasty = isHasty ? this.#hasty + 1 : 0
+    if (isHasty && (isEmpty || this.#hasty > MOST_HASTY)) await sleep(jitter(this.#firstDelay), signal, this.#waits)
   }
 
   /** What to ask: each room at the place of those who have not been asked for the longest. */
@@ -276,7 +289,9 @@ export class PollingHub implements Hub {
       tell(seat, CONNECTED)
       if (!news) continue
       seat.at = news.timestamp
-      if (news.messages.length > 0 || news.reset || news.gap) seat.listener.take(news)
+      if (news.messages.length === 0 && !news.reset && !news.gap) continue
+      this.#delivered += 1
+      seat.listener.take(news)
     }
     for (const seat of room.seats) tellPresence(seat, room.attendance)
     if (isRecord(answer) && Array.isArray(answer['lost'])) this.#lose(room, answer['lost'])

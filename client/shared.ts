@@ -67,7 +67,7 @@ class TabHub implements Hub {
     })
     addEventListener('visibilitychange', () => this.#settle())
     wakes(() => {
-      if (this.#isAwake()) this.retry()
+      if (this.#behind instanceof PortHub && this.#isAwake()) this.retry() // our own hub hears of it by itself
     })
   }
 

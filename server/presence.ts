@@ -53,6 +53,7 @@ export class Presence {
   readonly #byNick = new Map<string, Lease>()
   /** Begins anywhere, so that a number from before a restart is not taken for one of now. */
   #version = Date.now()
+  #attendance: Attendance | undefined
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -66,7 +67,13 @@ export class Presence {
     return this.#version
   }
 
+  /** One object for all who ask, until something changes. */
   get attendance(): Attendance {
+    this.#attendance ??= this.#attend()
+    return this.#attendance
+  }
+
+  #attend(): Attendance {
     const now = performance.now()
     const leases = [...this.#leases.values()]
     const typing = leases.filter(({ typingUntil }) => typingUntil > now)
@@ -198,6 +205,7 @@ export class Presence {
 
   #changed(): void {
     this.#version += 1
+    this.#attendance = undefined
     this.waiters.wake()
   }
 }

@@ -3,18 +3,41 @@ import type { News } from '../backlog.ts'
 import { lineOf } from '../message.ts'
 import type { Attendance, SessionId } from '../presence.ts'
 
-const encoded = new WeakMap<News, Buffer>()
+interface Encoded {
+  /** The answer to a poll that is told nothing else. */
+  readonly bytes: Buffer
+  /** The same without its last brace, to go on from. */
+  readonly open: string
+}
 
-/** The JSON answer to a poll, made once for all who wait at one timestamp. A message in it is its line in the file. */
+const encodedNews = new WeakMap<News, Encoded>()
+const encodedAttendance = new WeakMap<Attendance, string>()
+
+/** The JSON answer to a poll, made once for all who wait at one timestamp. */
 export function encode(news: News): Buffer {
-  let json = encoded.get(news)
-  if (!json) {
-    const { timestamp, messages, reset, gap } = news
-    const newest = messages.findLast(({ type }) => type === 'msg')?.msg ?? ''
-    const flags = `${reset ? ',"reset":true' : ''}${gap ? ',"gap":true' : ''}`
-    json = Buffer.from(`{"timestamp":${timestamp},"msg":${JSON.stringify(newest)},"messages":[${messages.map(lineOf).join(',')}]${flags}}`)
-    encoded.set(news, json)
+  return encoded(news).bytes
+}
+
+function encoded(news: News): Encoded {
+  let found = encodedNews.get(news)
+  if (!found) {
+    const open = openJson(news)
+    found = { open, bytes: Buffer.from(`${open}}`) }
+    encodedNews.set(news, found)
   }
+  return found
+}
+
+/** A message in it is its line in the file. */
+function openJson({ timestamp, messages, reset, gap }: News): string {
+  const newest = messages.findLast(({ type }) => type === 'msg')?.msg ?? ''
+  const flags = `${reset ? ',"reset":true' : ''}${gap ? ',"gap":true' : ''}`
+  return `{"timestamp":${timestamp},"msg":${JSON.stringify(newest)},"messages":[${messages.map(lineOf).join(',')}]${flags}`
+}
+
+function attendanceJson(attendance: Attendance): string {
+  const json = encodedAttendance.get(attendance) ?? JSON.stringify(attendance)
+  encodedAttendance.set(attendance, json)
   return json
 }
 
@@ -27,6 +50,7 @@ export interface More {
 
 /** The same, with what is told to this client besides. */
 export function encodeWith(news: News, { presence, lost = [] }: More): string {
-  const more = `${presence ? `,"presence":${JSON.stringify(presence)}` : ''}${lost.length > 0 ? `,"lost":${JSON.stringify(lost)}` : ''}`
-  return `${encode(news).toString().slice(0, -1)}${more}}`
+  const who = presence ? `,"presence":${attendanceJson(presence)}` : ''
+  const gone = lost.length > 0 ? `,"lost":${JSON.stringify(lost)}` : ''
+  return `${encoded(news).open}${who}${gone}}`
 }

@@ -68,7 +68,7 @@ test('the first poll asks for everything at once, the next goes on from its time
     tells({ timestamp: 6, msg: 'x', messages: [hello] }),
   )
   const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
-  t.deepEqual(asked, ['/chat/rooms?poll=lobby:0&wait=0', '/chat/rooms?poll=lobby:5&wait=25'])
+  t.deepEqual(asked.slice(0, 2), ['/chat/rooms?poll=lobby:0&wait=0', '/chat/rooms?poll=lobby:5&wait=25'])
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
   t.deepEqual(events[2], { type: 'messages', messages: [hello], timestamp: 5, reset: false, gap: false })
 })
@@ -76,7 +76,7 @@ test('the first poll asks for everything at once, the next goes on from its time
 test('a room in Chinese, a timestamp to go on from and a shorter wait reach the server', async (t) => {
   const { join, asked } = await serve(t, tells({ timestamp: 7, messages: [hello] }), tells({ timestamp: 8, messages: [hello] }))
   await until(join({ room: '大厅', timestamp: 5, wait: 3 }), (event) => isMessages(event) && event.timestamp === 8)
-  t.deepEqual(asked, ['/chat/rooms?poll=%E5%A4%A7%E5%8E%85:5&wait=0', '/chat/rooms?poll=%E5%A4%A7%E5%8E%85:7&wait=3'])
+  t.deepEqual(asked.slice(0, 2), ['/chat/rooms?poll=%E5%A4%A7%E5%8E%85:5&wait=0', '/chat/rooms?poll=%E5%A4%A7%E5%8E%85:7&wait=3'])
 })
 
 test('a reset and a gap are told, even a reset to nothing', async (t) => {
@@ -109,7 +109,7 @@ for (const [name, failure] of Object.entries({
     const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), failure, tells({ timestamp: 6, messages: [hello] }))
     const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
     t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
-    t.deepEqual(asked.slice(1), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
+    t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
   })
 }
 
@@ -219,20 +219,20 @@ test('a poll that outlives its wait is given up, and asked anew', async (t) => {
   const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), parks, tells({ timestamp: 6, messages: [hello] }))
   const events = await until(join({ wait: 1, grace: 50 }), (event) => isMessages(event) && event.timestamp === 6)
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
-  t.deepEqual(asked.slice(1), ['/chat/rooms?poll=lobby:5&wait=1', '/chat/rooms?poll=lobby:5&wait=0'])
+  t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=1', '/chat/rooms?poll=lobby:5&wait=0'])
 })
 
 test('a retry asks at once, in place of the poll that waits', async (t) => {
-  const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), parks, tells({ timestamp: 6, messages: [hello] }))
+  const retries: Answer = () => connection.retry()
+  const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), retries, tells({ timestamp: 6, messages: [hello] }))
   const connection = join()
   const events: RoomEvent[] = []
   for await (const event of connection) {
     events.push(event)
     if (isMessages(event) && event.timestamp === 6) break
-    if (isMessages(event)) setTimeout(() => connection.retry(), 100)
   }
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
-  t.deepEqual(asked.slice(1), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
+  t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
 })
 
 test('waiting tells how many tries failed in a row', async (t) => {
@@ -268,7 +268,7 @@ test('a room that the server cannot read waits by itself, while others are follo
     parks,
     gives({ rooms: { dev: { timestamp: 6, messages: [hello] } } }),
   )
-  const hub = new PollingHub(`${url}/chat`, { retryDelay: 20 })
+  const hub = new PollingHub(`${url}/chat`, { retryDelay: 1000 })
   const both = ['dev', 'lobby'].map((room) => connect(url, { room, hub, signal: ends.signal }))
   const heard = await Promise.all(both.map((connection) => until(connection, isMessages)))
   t.deepEqual(heard.map(states), [
@@ -281,7 +281,7 @@ test('a room that the server cannot read waits by itself, while others are follo
 
 test('each listener is told from where it stands: a newcomer all, another the reset that it missed', async (t) => {
   const more = { ...hello, id: '9-0', timestamp: 9 }
-  const { url, ends, asked } = await serve(
+  const { url, asked } = await serve(
     t,
     tells({ timestamp: 5, messages: [hello] }),
     parks,
@@ -290,18 +290,16 @@ test('each listener is told from where it stands: a newcomer all, another the re
   )
   const hub = new PollingHub(`${url}/chat`)
   const told: MessagesEvent[][] = [[], []]
-  const listen = (n: number): unknown =>
-    hub.follow(
-      'lobby',
-      { timestamp: 0, presence: false },
-      { take: (event) => isMessages(event) && told[n]?.push(event), end: (error) => t.fail(error.message) },
-    )
-  t.teardown(() => ends.abort())
+  const listen = (n: number): void => {
+    const take = (event: RoomEvent): void => void (isMessages(event) && told[n]?.push(event))
+    const following = hub.follow('lobby', { timestamp: 0, presence: false }, { take, end: (error) => t.fail(error.message) })
+    t.teardown(() => following.close())
+  }
   listen(0)
   while (asked.length < 2) await new Promise((resolve) => setImmediate(resolve))
   listen(1)
   while (asked.length < 5) await new Promise((resolve) => setImmediate(resolve))
-  t.deepEqual(asked, [
+  t.deepEqual(asked.slice(0, 5), [
     '/chat/rooms?poll=lobby:0&wait=0',
     '/chat/rooms?poll=lobby:5&wait=25',
     '/chat/rooms?poll=lobby:0&wait=0',
