@@ -16,8 +16,7 @@ import { peopleView, typingView } from './people-view.ts'
 import { placeBelow } from './popover.ts'
 import { recall, remember } from './remembered.ts'
 import type { Place } from './scroller.ts'
-import { Search } from './search.ts'
-import { searchView } from './search-view.ts'
+import { SearchBar } from './search-bar.ts'
 import { bannerView, nickField, stateView, stoppedView } from './status-view.ts'
 import { textsFor, type Texts } from './texts.ts'
 import { Visit } from './visit.ts'
@@ -79,8 +78,11 @@ export class ChatRoom extends LitElement {
 
   private readonly log = createRef<ChatLog>()
   private readonly composer = createRef<ChatComposer>()
-  private readonly search = new Search()
-  private isSearching = false
+  private readonly bar = new SearchBar(this, {
+    entries: () => this.visit?.entries ?? [],
+    show: (id) => void this.log.value?.show(id),
+    closed: () => this.log.value?.focus(),
+  })
   private isPeopleOpen = false
   private wasAtEnd = true
   private visit: Visit | undefined
@@ -127,17 +129,14 @@ export class ChatRoom extends LitElement {
 
   /** Opens the search, or goes to its field. */
   find(): void {
-    this.isSearching = true
-    this.requestUpdate()
-    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLInputElement>('.search input')?.select())
+    this.bar.open()
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('src') || changed.has('room')) this.open(changed.get('room'))
     else if (changed.has('nick')) void this.visit?.join(this.nick)
     if (changed.has('at')) this.isShown = false
-    const { visit } = this
-    if (visit && this.isSearching) this.search.refresh(visit.entries)
+    this.bar.refresh()
   }
 
   protected override updated(): void {
@@ -157,8 +156,7 @@ export class ChatRoom extends LitElement {
     if (left !== undefined && this.visit) this.places.set(left, this.log.value?.whereabouts())
     this.visit?.end()
     this.isShown = false
-    this.isSearching = false
-    this.search.look('', [])
+    this.bar.forget()
     this.log.value?.start(this.places.get(room))
     this.told = { count: 0, state: '' }
     const src = new URL(this.src || '.', document.baseURI).href
@@ -279,26 +277,9 @@ export class ChatRoom extends LitElement {
     else this.visit?.retry()
   }
 
-  private look(query: string): void {
-    this.search.look(query, this.visit?.entries ?? [])
-    this.toHit()
-  }
-
-  private toHit(): void {
-    if (this.search.id !== undefined) void this.log.value?.show(this.search.id)
-    this.requestUpdate()
-  }
-
-  private closeSearch(): void {
-    this.isSearching = false
-    this.search.look('', [])
-    this.requestUpdate()
-    this.log.value?.focus()
-  }
-
   private readonly pressed = (event: KeyboardEvent): void => {
     const isTyping = event.composedPath().some((at) => at instanceof HTMLElement && at.matches('input, textarea, select'))
-    if (event.key === 'Escape' && this.isSearching && !event.isComposing) this.closeSearch()
+    if (event.key === 'Escape' && this.bar.isOpen && !event.isComposing) this.bar.close()
     else if (event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey) this.find()
     else return
     event.preventDefault()
@@ -310,7 +291,7 @@ export class ChatRoom extends LitElement {
     if (!visit) return html``
     return html`<div class="room" lang=${texts.language} @keydown=${this.pressed}>
       ${headerView(this.room, visit.who.length, texts, () => this.find())} ${this.peoplePanel(visit, texts)}
-      ${this.isSearching ? searchView(this.search, texts, this.searching) : nothing} ${this.stageView(visit, texts)}
+      ${this.bar.isOpen ? this.bar.view(texts) : nothing} ${this.stageView(visit, texts)}
       <aside class="roster" part="people" aria-label=${texts.people}>
         <p class="title">${texts.here(visit.who.length)}</p>
         ${peopleView(visit.who, visit.typing, visit.nick, texts)}
@@ -348,9 +329,9 @@ export class ChatRoom extends LitElement {
         .clock=${clockFor(languageFor(this.lang))}
         .now=${this.now}
         .hrefOf=${this.hrefOf}
-        .marked=${this.isSearching ? this.search.id : this.at}
-        .hits=${this.search.hits}
-        .query=${this.search.query}
+        .marked=${this.bar.isOpen ? this.bar.search.id : this.at}
+        .hits=${this.bar.search.hits}
+        .query=${this.bar.search.query}
         @scrolled=${this.looked}
         @permalink=${this.linked}
         @quote=${(event: CustomEvent<{ text: string }>) => this.composer.value?.quote(event.detail.text)}
@@ -389,14 +370,5 @@ export class ChatRoom extends LitElement {
   /** Whom one may mention: those who are here, and those who said something. */
   private nicks({ who, entries }: Visit): string[] {
     return [...new Set([...who, ...entries.flatMap((entry) => ('nick' in entry && entry.nick !== '' ? [entry.nick] : []))])]
-  }
-
-  private readonly searching = {
-    look: (query: string): void => this.look(query),
-    close: (): void => this.closeSearch(),
-    step: (by: 1 | -1): void => {
-      this.search.step(by)
-      this.toHit()
-    },
   }
 }
