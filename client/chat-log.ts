@@ -117,7 +117,7 @@ export class ChatLog extends LitElement {
     this.tell('scrolled', {})
   }
 
-  /** Puts a message into the middle of the log, unfolded. @returns whether it is there */
+  /** Brings a message into sight, unfolded. @returns whether it is there */
   async show(id: string): Promise<boolean> {
     const index = this.entries.findIndex((entry) => entry.id === id)
     if (index < 0) return false
@@ -126,7 +126,7 @@ export class ChatLog extends LitElement {
     await this.updateComplete
     const row = this.row(id)
     row?.closest('details')?.setAttribute('open', '')
-    this.scroller?.toMiddle(id)
+    this.scroller?.toSight(id)
     this.tell('scrolled', {})
     return row !== undefined
   }

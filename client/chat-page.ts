@@ -119,7 +119,7 @@ export class ChatPage extends LitElement {
   private call({ room, message, isMention }: MessageDetail): void {
     if (!isMention && !document.hidden) return
     if (this.chosen.sound) chime()
-    if (!this.chosen.notifications || !document.hidden) return
+    if (!this.chosen.notifications || (!document.hidden && room === this.room)) return
     const { anonymous, inRoom } = this.texts
     notify(inRoom(message.nick || anonymous, room), message.msg, room, () => this.go(room))
   }

@@ -67,13 +67,18 @@ export class Scroller {
     })
   }
 
-  /** Puts a row into the middle. @returns the row, when there is one */
-  toMiddle(id: string): HTMLElement | undefined {
+  /** Brings a row into sight: into the middle, unless it can be seen already. @returns the row, when there is one */
+  toSight(id: string): HTMLElement | undefined {
     const row = this.row(id)
-    if (!row) return undefined
+    if (!row || this.isInSight(row)) return row
     this.atEnd = false
     this.settle(undefined, () => row.scrollIntoView({ block: 'center' }))
     return row
+  }
+
+  private isInSight(row: HTMLElement): boolean {
+    const [box, frame] = [row.getBoundingClientRect(), this.log.getBoundingClientRect()]
+    return box.top >= frame.top && box.bottom <= frame.bottom
   }
 
   row(id: string): HTMLElement | undefined {

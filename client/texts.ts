@@ -109,6 +109,7 @@ const english = {
     nick_taken: 'Somebody with this name is here already. Choose another one.',
     bad_nick: 'A name has 1 to 50 characters, and no blanks at its ends.',
     no_token: 'This server asks for a token.',
+    bad_room: 'A room is named by 1 to 64 letters, digits, _ or -.',
     unreachable: 'The server cannot be reached.',
   } as Record<string, string>,
 }

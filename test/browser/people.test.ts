@@ -162,6 +162,18 @@ test('going from room to room loads no page, and keeps the place and the draft o
   t.true(await page.evaluate(() => 'isSamePage' in globalThis))
 })
 
+test('a name that is none is refused in English as well', async (t) => {
+  const server = await serve(t)
+  const { page } = await visit(t, server.url)
+  const field = page.getByRole('textbox', { name: 'Go to a room' })
+  await field.fill('a.b')
+  await field.press('Enter')
+  await page.getByText('A room is named by 1 to 64 letters, digits, _ or -.').waitFor()
+  await page.goto(`${server.url}/?room=a.b`)
+  await page.getByText('This room cannot be followed.').waitFor()
+  t.is(await field.getAttribute('aria-invalid'), 'false')
+})
+
 test('on a phone the rooms and the people are behind buttons, which Escape closes and gives the focus back', async (t) => {
   const server = await serve(t)
   await post(server.url, 'ops', { msg: 'hi' })
