@@ -53,6 +53,9 @@ export class Visit {
   private shown: ReadonlySet<string> = new Set()
   /** The cids of what was written here. */
   private readonly own = new Set<string>()
+  private isOver = false
+  /** The name that was asked for last. */
+  private wanted = ''
   /** Up to where the browser remembers that this room was read. */
   private kept: number
 
@@ -77,9 +80,20 @@ export class Visit {
     return lastReadKey(this.options.src, this.options.room)
   }
 
+  /** Leaves the room. What was said and is on its way still goes; nothing is told any more. */
   end(): void {
+    this.isOver = true
+    this.closeWhenSent()
+  }
+
+  private closeWhenSent(): void {
+    if (!this.isOver || this.outbox.entries.some(({ state }) => state === 'sending')) return
     this.outbox.close()
     this.ends.abort()
+  }
+
+  private changed(): void {
+    if (!this.isOver) this.options.changed()
   }
 
   say(msg: string, nick: string): void {
@@ -105,15 +119,16 @@ export class Visit {
 
   /** Is here under another name from now on; `''` leaves. */
   async join(nick: string): Promise<void> {
+    this.wanted = nick
     this.nickError = undefined
     try {
       if (nick !== '') this.nick = (await this.connection.join(nick)).nick
       else if (this.nick !== '') await this.connection.leave()
       if (nick === '') this.nick = ''
     } catch (error) {
-      if (!this.ends.signal.aborted) this.nickError = error as Error
+      if (!this.ends.signal.aborted && this.wanted === nick) this.nickError = error as Error
     }
-    this.options.changed()
+    this.changed()
   }
 
   /** The reader has seen the end. @returns whether that was news */
@@ -132,7 +147,7 @@ export class Visit {
     } catch (error) {
       if (this.ends.signal.aborted) return
       this.stopped = error as Error
-      this.options.changed()
+      this.changed()
     }
   }
 
@@ -148,7 +163,7 @@ export class Visit {
       this.nick = event.nick ?? ''
       if (event.error) this.nickError = event.error
     }
-    this.options.changed()
+    this.changed()
   }
 
   private takeMessages({ messages, reset, gap, timestamp }: MessagesEvent): void {
@@ -159,6 +174,7 @@ export class Visit {
     this.isLoaded = true
     this.shown = new Set(this.entries.flatMap((entry) => ('cid' in entry && entry.cid ? [entry.cid] : [])))
     this.sent(this.pending)
+    if (this.isOver) return
     this.reading.take(messages, !isFirst && this.options.isLooking(), (message) => this.isOwn(message), all)
     if (reset && !isFirst) this.options.edited()
     if (!all) this.options.came(messages)
@@ -171,7 +187,8 @@ export class Visit {
   private sent(entries: readonly OutboxEntry[]): void {
     for (const { cid } of entries) this.own.add(cid)
     this.pending = entries.filter(({ cid }) => !this.shown.has(cid))
-    this.options.changed()
+    this.closeWhenSent()
+    this.changed()
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
 import { withBrowser, type Person } from '../helpers/browser.ts'
-import { messagesIn, post, send } from '../helpers/chat.ts'
+import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { isInLog, lines, scrollBy, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 
@@ -172,6 +172,34 @@ test('a name that is none is refused in English as well', async (t) => {
   await page.goto(`${server.url}/?room=a.b`)
   await page.getByText('This room cannot be followed.').waitFor()
   t.is(await field.getAttribute('aria-invalid'), 'false')
+})
+
+test('what was said goes, although one went to another room at once', async (t) => {
+  const server = await serve(t)
+  await post(server.url, 'ops', { msg: 'hi' })
+  const { page, say, sees } = await visit(t, server.url)
+  const held: (() => void)[] = []
+  await page.route('**/rooms/lobby', async (route) => {
+    await new Promise<void>((resolve) => held.push(resolve))
+    await route.continue()
+  })
+  await say('a last word')
+  await until(async () => held.length > 0)
+  await page.getByRole('link', { name: 'ops' }).click()
+  await sees('hi')
+  held[0]?.()
+  await until(async () => (await poll(server.url, 'lobby')).messages.length > 0)
+  t.deepEqual(
+    (await poll(server.url, 'lobby')).messages.map(({ msg }) => msg),
+    ['a last word'],
+  )
+  t.deepEqual(
+    await page
+      .locator('.message')
+      .allInnerTexts()
+      .then((texts) => texts.filter((text) => text.includes('word'))),
+    [],
+  )
 })
 
 test('on a phone the rooms and the people are behind buttons, which Escape closes and gives the focus back', async (t) => {
