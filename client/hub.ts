@@ -127,7 +127,7 @@ export class PollingHub implements Hub {
   readonly #rooms = new Map<string, HubRoom>()
   readonly #waits: Waits = new Set()
   #isRunning = false
-  /** Whether the last poll was answered; the one after a failure asks without a wait. */
+  /** Whether a poll was answered since somebody wanted to know at once. */
   #isSure = false
   #rounds = 0
   /** How many polls in a row were answered without a wait, and without messages. */
@@ -233,7 +233,6 @@ export class PollingHub implements Hub {
         failures = 0
       } catch (error) {
         if (signal.aborted) continue
-        this.#isSure = false
         if (isPassing(error)) await this.#pause(error, ++failures)
         else this.#refuse([...this.#rooms.values()], error as Error)
       }
