@@ -201,7 +201,8 @@ test('a long message is folded until somebody wants more of it', async (t) => {
 })
 
 for (const where of ['a page with a clipboard', 'a page that came over plain http and has none']) {
-  test(`on ${where} the source of a message can be copied, and a block of code by itself`, async (t) => {
+  // One browser has one clipboard.
+  test.serial(`on ${where} the source of a message can be copied, and a block of code by itself`, async (t) => {
     const server = await serve(t)
     await post(server.url, 'lobby', { msg: 'so **bold**\n\n```\nlet it = 1\n```', nick: 'ann' })
     const { page, sees, context } = await visit(t, server.url, { permissions: ['clipboard-read', 'clipboard-write'] })
