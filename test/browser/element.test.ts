@@ -33,8 +33,11 @@ test('a second room on the page has its own language and theme, and tells what h
   await post(server.url, 'dev', { msg: 'hi @zoe', nick: 'bob' })
   const told = (): Promise<Told[]> => page.evaluate(() => (globalThis as unknown as { told: Told[] }).told)
   await until(async () => (await told()).some(({ type }) => type === 'message'))
-  const { detail } = (await told()).find(({ type }) => type === 'message') ?? { detail: {} }
-  t.deepEqual([detail['room'], detail['isMention'], (detail['message'] as { msg: string }).msg], ['dev', true, 'hi @zoe'])
+  const detail = (await told()).find(({ type }) => type === 'message')?.detail
+  t.deepEqual(
+    [detail?.['room'], detail?.['isMention'], (detail?.['message'] as { msg: string } | undefined)?.msg],
+    ['dev', true, 'hi @zoe'],
+  )
   t.true((await told()).some((one) => one.type === 'state' && one.detail['state'] === 'connected'))
   t.is(await page.locator('main chat-room').getByText('hi @zoe').count(), 0)
   t.deepEqual(complaints, [])
