@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type BuildOptions, type Metafile } from 'esbuild'
-import { emoji } from './build-emoji.ts'
+import { emoji } from './composer/build-emoji.ts'
 
 const SOURCE = fileURLToPath(new URL('.', import.meta.url))
 const PAGE = fileURLToPath(new URL('../dist/page/', import.meta.url))
@@ -54,7 +54,7 @@ export async function bundle(
 ): Promise<{ assets: Map<string, string>; outputs: Metafile['outputs'] }> {
   const name = 'assets/[name]-[hash]'
   const common = { ...COMMON, outdir: folder, absWorkingDir: folder, entryNames: name, chunkNames: name, assetNames: name }
-  const worker = await build({ ...common, entryPoints: [join(SOURCE, 'shared-worker.ts')], format: 'iife' })
+  const worker = await build({ ...common, entryPoints: [join(SOURCE, 'connection/shared-worker.ts')], format: 'iife' })
   const workers = entriesOf(worker.metafile)
   // The name changes with the content; who starts the worker stands beside it.
   const define = { ROOMFILE_WORKER: JSON.stringify(workers.map(([, path]) => basename(path)).join()) }

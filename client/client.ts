@@ -2,10 +2,10 @@
  * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
  * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
  */
-import { ask, notOurs, RoomError } from './ask.ts'
-import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './events.ts'
-import { newCid, PollingHub, roomsAt, type Following, type Hub, type HubOptions, type Session } from './hub.ts'
-import { persist, sleep, wake, type Waits } from './patience.ts'
+import { ask, notOurs, RoomError } from './connection/ask.ts'
+import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './connection/events.ts'
+import { newCid, PollingHub, roomsAt, type Following, type Hub, type HubOptions, type Session } from './connection/hub.ts'
+import { persist, sleep, wake, type Waits } from './connection/patience.ts'
 
 export { newCid, RoomError }
 export type { Hub, HubOptions, Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp }

@@ -2,8 +2,8 @@
  * Defines the elements, and does nothing else: what any page loads to use <chat-room>, and what our own page begins with.
  * A page may load it twice, or from two servers: the first one's elements stay.
  */
-import { ChatComposer } from './composer.ts'
-import { ChatLog } from './chat-log.ts'
+import { ChatComposer } from './composer/composer.ts'
+import { ChatLog } from './log/chat-log.ts'
 import { ChatRoom, type MessageDetail } from './chat-room.ts'
 
 for (const [name, element] of Object.entries({ 'chat-composer': ChatComposer, 'chat-log': ChatLog, 'chat-room': ChatRoom })) {

@@ -2,7 +2,7 @@
  * What the page says, in the languages it speaks: one table a language, all with the same keys.
  * Knows words; knows nothing of dates (language.ts), rooms or elements.
  */
-import { chinese as composerChinese, english as composerEnglish } from './composer-texts.ts'
+import { chinese as composerChinese, english as composerEnglish } from './composer/texts.ts'
 import { languageFor, type Language } from './language.ts'
 
 const all = (names: readonly string[]): string => names.join(', ')

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
  * The command: arguments in, a server listening, signals out. Exit 0 after a clean stop, 1 when it cannot run, 2 for a bad option.
- * `follow` and `post` talk to a server that runs elsewhere: those are client/cli.ts.
+ * `follow` and `post` talk to a server that runs elsewhere: those are client/command/cli.ts.
  */
 import { networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { pino, type Logger } from 'pino'
 import pretty from 'pino-pretty'
-import { commandNamed } from '../client/cli.ts'
+import { commandNamed } from '../client/command/cli.ts'
 import { isLoopback, readConfig, type Config } from './config.ts'
 import { roomfile, type Roomfile } from './index.ts'
 import { BAD_USAGE, COULD_NOT, UsageError } from './usage.ts'

@@ -2,7 +2,7 @@
 import test from 'ava'
 import axe from 'axe-core'
 import type { Locator, Page } from 'playwright-core'
-import type { ChatComposer } from '../../client/composer.ts'
+import type { ChatComposer } from '../../client/composer/composer.ts'
 import { withBrowser, type Person } from '../helpers/browser.ts'
 import { poll, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'

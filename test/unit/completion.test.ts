@@ -1,6 +1,6 @@
 import test from 'ava'
-import { steered, suggestionsAt, type Suggestions } from '../../client/completion.ts'
-import type { Passage } from '../../client/passage.ts'
+import { steered, suggestionsAt, type Suggestions } from '../../client/composer/completion.ts'
+import type { Passage } from '../../client/composer/passage.ts'
 
 const NICKS = ['bob', 'Ann', 'anna', '李雷', 'me', 'ann lee', '']
 const at = (sketch: string): Passage => ({ text: sketch.replace('|', ''), start: sketch.indexOf('|'), end: sketch.indexOf('|') })

@@ -1,10 +1,10 @@
 import test from 'ava'
 import { array, assert, boolean, constantFrom, nat, property, tuple } from 'fast-check'
-import { EDITS, isApplied, type EditName } from '../../client/composer-edits.ts'
-import { continued, quoted } from '../../client/composer-lines.ts'
-import { linkTo } from '../../client/composer-links.ts'
+import { EDITS, isApplied, type EditName } from '../../client/composer/edits.ts'
+import { continued, quoted } from '../../client/composer/lines.ts'
+import { linkTo } from '../../client/composer/links.ts'
 import { renderMarkdown } from '../../client/markdown.ts'
-import type { Passage } from '../../client/passage.ts'
+import type { Passage } from '../../client/composer/passage.ts'
 
 /** `a ⟦b⟧ c` is a text with b selected, `a | c` one with a caret. */
 function passage(sketch: string): Passage {

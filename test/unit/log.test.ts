@@ -1,12 +1,12 @@
 /** The rules of the log: what stands together, what is unread, who is meant, what is found, when a lost connection is worth a word. */
 import test from 'ava'
 import type { Message } from '../../client/client.ts'
-import { LinkState } from '../../client/link-state.ts'
-import { isMentioned } from '../../client/mention.ts'
-import { Reading } from '../../client/reading.ts'
-import { roomNamed } from '../../client/room-names.ts'
-import { isLong, movesOf, rowsOf } from '../../client/rows.ts'
-import { Search } from '../../client/search.ts'
+import { LinkState } from '../../client/room/link-state.ts'
+import { isMentioned } from '../../client/log/mention.ts'
+import { Reading } from '../../client/log/reading.ts'
+import { roomNamed } from '../../client/page/room-names.ts'
+import { isLong, movesOf, rowsOf } from '../../client/log/rows.ts'
+import { Search } from '../../client/room/search.ts'
 
 const MINUTE = 60_000
 const NOON = new Date(2026, 10, 21, 12).getTime()

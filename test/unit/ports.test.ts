@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises'
 import { mock } from 'node:test'
 import test, { type ExecutionContext } from 'ava'
 import { RoomError, type RoomEvent } from '../../client/client.ts'
-import type { FollowOptions, Hub, Listener, Session } from '../../client/hub.ts'
-import { PortHub, PortServer } from '../../client/ports.ts'
+import type { FollowOptions, Hub, Listener, Session } from '../../client/connection/hub.ts'
+import { PortHub, PortServer } from '../../client/connection/ports.ts'
 
 mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] })
 

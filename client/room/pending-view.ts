@@ -1,0 +1,39 @@
+/** What was written and is not in the room yet: on its way, or refused and waiting for a word of its author. Knows how it looks. */
+import { html, nothing, type TemplateResult } from 'lit'
+import { repeat } from 'lit/directives/repeat.js'
+import type { OutboxEntry } from '../connection/outbox.ts'
+import type { MessageTexts } from '../log/message-text.ts'
+import { nickView } from '../log/message-view.ts'
+import { wordsFor, type Texts } from '../texts.ts'
+
+export interface PendingActions {
+  readonly again: (cid: string) => void
+  /** Back into the field. */
+  readonly edit: (cid: string) => void
+  readonly discard: (cid: string) => void
+}
+
+export function pendingView(entries: readonly OutboxEntry[], made: MessageTexts, texts: Texts, actions: PendingActions): unknown {
+  return repeat(
+    entries,
+    ({ cid }) => cid,
+    (entry) => entryView(entry, made, texts, actions),
+  )
+}
+
+function entryView(entry: OutboxEntry, made: MessageTexts, texts: Texts, actions: PendingActions): TemplateResult {
+  const isFailed = entry.state === 'failed'
+  return html`<div class="message pending first ${isFailed ? 'unsent' : ''}">
+    ${nickView(entry.nick, texts)} ${made.of(entry, texts.copyCode)}
+    ${isFailed ? nothing : html`<span class="on-its-way">${texts.sending}</span>`} ${isFailed ? failedView(entry, texts, actions) : nothing}
+  </div>`
+}
+
+function failedView({ cid, error }: OutboxEntry, texts: Texts, actions: PendingActions): TemplateResult {
+  return html`<p class="refused" role="alert">
+    <span>${texts.notSent} ${error ? wordsFor(error, texts) : nothing}</span>
+    <button type="button" @click=${() => actions.again(cid)}>${texts.sendAgain}</button>
+    <button type="button" @click=${() => actions.edit(cid)}>${texts.edit}</button>
+    <button type="button" @click=${() => actions.discard(cid)}>${texts.discard}</button>
+  </p>`
+}
