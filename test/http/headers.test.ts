@@ -20,7 +20,7 @@ test('the page allows nothing but its own files, no inline script, no eval, and 
     "form-action 'self'",
     "frame-ancestors 'self'",
     "require-trusted-types-for 'script'",
-    'trusted-types lit-html dompurify emoji-picker',
+    'trusted-types lit-html dompurify emoji-picker roomfile-worker',
   ])
     t.true(policy.includes(rule), rule)
   t.notRegex(policy.join(), /unsafe|\*|https?:/)

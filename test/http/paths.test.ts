@@ -79,7 +79,7 @@ test(`${NO_ROOMS.length} names that are no room's are refused, to readers and wr
     ]
     for (const attack of attacks) {
       const answer = await talk(url, attack)
-      t.regex(answer, /^HTTP\/1\.1 400 [^]*"code":"(?:bad_room|bad_poll|bad_encoding)"/, attack)
+      t.regex(answer, /(?:^HTTP\/1\.1 400 [^]*|"error":\{"status":400,)"code":"bad_(?:room|poll|encoding|timestamp)"/, attack)
       t.notRegex(answer, /^X-A:/m)
     }
     await unharmed(name)
