@@ -94,6 +94,9 @@ for (const count of [2, 4]) {
 test(`4 servers restarted in turn, ${RESTARTS} times each, under load: no client sees an error, and each hears everything once`, async (t) => {
   const attack = new Attack(`rolling restart of 4 servers, ${RESTARTS} times each`)
   const servers = await serveSome(t, 4)
+  // Who saw the room empty cannot be told after a restart whether anything was dropped since: that is a gap, and not what is tested here.
+  await attack.post((servers[0] as Served).url, 'the first')
+  let alarms = 0
   const restarting = new AbortController()
   const hearing = new AbortController()
   const clients = servers.flatMap(({ url }, server) =>
@@ -105,7 +108,7 @@ test(`4 servers restarted in turn, ${RESTARTS} times each, under load: no client
   const following = clients.map(async ({ room, heard }) => {
     for await (const event of room) {
       if (event.type !== 'messages') continue
-      t.false(event.reset || event.gap)
+      if (event.reset || event.gap) alarms += 1
       heard.push(...event.messages)
     }
   })
@@ -128,6 +131,7 @@ test(`4 servers restarted in turn, ${RESTARTS} times each, under load: no client
   while (clients.some(({ heard }) => heard.length < inFile.length)) await delay(10)
   hearing.abort()
   await Promise.all(following)
+  t.is(alarms, 0)
   for (const { heard } of clients) {
     t.deepEqual(
       heard.map(({ msg }) => msg),
