@@ -2,7 +2,7 @@
  * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
  * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
  */
-import { ask, notOurs, RoomError } from './connection/ask.ts'
+import { ask, either, notOurs, RoomError } from './connection/ask.ts'
 import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './connection/events.ts'
 import { newCid, PollingHub, roomsAt, type Following, type Hub, type HubOptions, type Session } from './connection/hub.ts'
 import { persist, sleep, wake, type Waits } from './connection/patience.ts'
@@ -244,9 +244,4 @@ class RoomConnection implements Connection {
 
 function sessionOf({ nick, id }: SessionEvent): Session | undefined {
   return nick === undefined || id === undefined ? undefined : { nick, id }
-}
-
-function either(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
-  const given = signals.filter((signal) => signal !== undefined)
-  return given.length > 1 ? AbortSignal.any(given) : given[0]
 }

@@ -51,7 +51,7 @@ export async function ask(
     },
     ...(body ? { body: JSON.stringify(body) } : {}),
     cache: 'no-store',
-    signal: either(signal, AbortSignal.timeout(timeout)),
+    signal: either(signal, AbortSignal.timeout(timeout)) ?? null,
   })
   if (response.status === 204) return {}
   const answer: unknown = await response.json().catch((error: unknown) => {
@@ -81,8 +81,10 @@ function retryAfterOf(response: Response): number {
   return delay > 0 ? Math.min(delay, MAX_RETRY_AFTER) : 0
 }
 
-function either(signal: AbortSignal | undefined, timeout: AbortSignal): AbortSignal {
-  return signal ? AbortSignal.any([signal, timeout]) : timeout
+/** A signal that is aborted with the first of those that are given. */
+export function either(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined)
+  return given.length > 1 ? AbortSignal.any(given) : given[0]
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

@@ -9,7 +9,7 @@ import test from 'ava'
 import { newCid } from '../../client/client.ts'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serve, temporariesIn, type Served } from '../helpers/serve.ts'
 import { inject } from '../helpers/strace.ts'
 
 const POSTS = sized(20, 200)
@@ -182,11 +182,7 @@ for (const { name, under, start, status, code } of troubles) {
     t.true(server.log.filter((line) => line.includes('"level":40')).length <= 4, server.log.join('\n'))
     const texts = messagesIn(await readFile(`${files}/lobby.jsonl`, 'utf8')).map(({ msg }) => msg)
     t.deepEqual(alice.texts, texts)
-    t.deepEqual(
-      (await readdir(files)).filter((file) => /\.\d+$/.test(file)),
-      [],
-      'a temporary file is left',
-    )
+    t.deepEqual(await temporariesIn(files), [], 'a temporary file is left')
     await alice.stop()
     agent.destroy()
     attack.end(t, texts)

@@ -1,10 +1,10 @@
 /** kill -9 at random instants: what was acknowledged is there, and whoever kept a timestamp goes on. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { Attack, sized } from '../helpers/attack.ts'
 import { messagesIn, poll } from '../helpers/chat.ts'
-import { freshDirectory, serve } from '../helpers/serve.ts'
+import { freshDirectory, serve, temporariesIn } from '../helpers/serve.ts'
 
 const ROUNDS = sized(20, 200)
 const POSTERS = 50
@@ -20,11 +20,7 @@ test(`killed ${ROUNDS} times under ${POSTERS} posters: nothing acknowledged is l
   for (let round = 0; round < ROUNDS; round++) {
     const since = performance.now()
     const server = await serve(t, OPTIONS, directory)
-    t.deepEqual(
-      (await readdir(directory)).filter((name) => /\.\d+$/.test(name)),
-      [],
-      'a temporary file outlived the start',
-    )
+    t.deepEqual(await temporariesIn(directory), [], 'a temporary file outlived the start')
     await attack.recover(server.url, `round ${round}`, since)
     const killed = new AbortController()
     const posters = Array.from({ length: POSTERS }, async (_, poster) => {

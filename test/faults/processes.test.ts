@@ -1,12 +1,12 @@
 /** Several servers on one directory, while some of them die or are replaced: nothing is lost, and clients see no error that their patience does not hide. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { connect, type Message } from '../../client/client.ts'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serve, temporariesIn, type Served } from '../helpers/serve.ts'
 import { strace } from '../helpers/strace.ts'
 
 const ROUNDS = sized(5, 100)
@@ -27,10 +27,6 @@ async function said(server: Served): Promise<string[]> {
   return messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ msg }) => msg)
 }
 
-async function temporaries({ directory }: Served): Promise<string[]> {
-  return (await readdir(directory)).filter((name) => /\.\d+$/.test(name))
-}
-
 test('a server is killed in the middle of a commit: the others get in at once, and the half commit is swept away', async (t) => {
   const [one, two] = await serveSome(t, 2)
   if (!one || !two) throw new Error('there are two')
@@ -47,9 +43,9 @@ test('a server is killed in the middle of a commit: the others get in at once, a
   await one.stop('SIGKILL')
   await Promise.all([holding, waiting])
   t.deepEqual(await said(two), ['before', 'from the other'])
-  t.is((await temporaries(two)).length, 1)
+  t.is((await temporariesIn(two.directory)).length, 1)
   await replace(t, one)
-  t.deepEqual(await temporaries(two), [])
+  t.deepEqual(await temporariesIn(two.directory), [])
 })
 
 for (const count of [2, 4]) {

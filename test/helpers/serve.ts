@@ -1,7 +1,7 @@
 /** Starts the real server as a process of its own, on a directory of its own, for one test. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -27,6 +27,11 @@ export async function freshDirectory(t: ExecutionContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'roomfile-test-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   return directory
+}
+
+/** Commits that were not finished: what a killed server leaves in its directory, until the next one starts. */
+export async function temporariesIn(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => /\.\d+$/.test(name))
 }
 
 /** @param under a command that runs the server, such as one that limits it */
