@@ -2,7 +2,7 @@
  * Watches the directory of the rooms as a whole: which file something happened to, or that nobody can say which.
  * Knows chokidar, and when its word is not enough: no more watches to be had, the directory taken away or put back. Knows no rooms.
  */
-import { stat } from 'node:fs/promises'
+import { open, stat, type FileHandle } from 'node:fs/promises'
 import { watch as watchFiles, type FSWatcher } from 'chokidar'
 import type { Warn } from '../warn.ts'
 
@@ -26,6 +26,8 @@ export class DirectoryWatch {
   #watcher: FSWatcher | undefined
   /** The inode that is watched, or was tried last; undefined while there is no directory. */
   #inode: bigint | undefined
+  /** That directory, held open: a directory made in its place cannot get the same inode's number. */
+  #handle: FileHandle | undefined
   /** When a watch that failed is tried again (monotonic). */
   #retryAt = Infinity
   #looking: Promise<void> = Promise.resolve()
@@ -47,7 +49,7 @@ export class DirectoryWatch {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#looking
-    await this.#watcher?.close()
+    await this.#letGo()
   }
 
   async #look(): Promise<void> {
@@ -56,17 +58,27 @@ export class DirectoryWatch {
     const moved = stats?.ino !== this.#inode
     if (moved && !stats) warn('the directory of the rooms is gone', { directory })
     const anew = moved || performance.now() > this.#retryAt
-    if (anew) await this.#watch(stats?.ino)
+    if (anew) {
+      await this.#letGo()
+      this.#inode = stats?.ino
+      if (stats) await this.#watch().catch((error: unknown) => this.#giveUp(error))
+    }
     if (stats && (anew || !this.#watcher)) happened()
   }
 
-  async #watch(inode: bigint | undefined): Promise<void> {
-    await this.#watcher?.close()
+  async #letGo(): Promise<void> {
+    const [watcher, handle] = [this.#watcher, this.#handle]
     this.#watcher = undefined
+    this.#handle = undefined
     this.#retryAt = Infinity
-    this.#inode = inode
-    if (inode === undefined) return
+    await watcher?.close()
+    await handle?.close()
+  }
+
+  async #watch(): Promise<void> {
     const { directory, concerns, happened } = this.#options
+    this.#handle = await open(directory)
+    this.#inode = (await this.#handle.stat({ bigint: true })).ino
     const watcher = watchFiles(directory, {
       depth: 0,
       ignoreInitial: true,
@@ -79,18 +91,17 @@ export class DirectoryWatch {
     await new Promise<void>((settled) => {
       watcher.once('ready', settled)
       watcher.on('error', (error) => {
-        void this.#giveUp(watcher, error)
+        if (this.#watcher === watcher) void this.#giveUp(error)
         settled()
       })
     })
   }
 
   /** Goes on without a watch: rooms are looked at several times a second, until one can be had again. */
-  async #giveUp(watcher: FSWatcher, error: unknown): Promise<void> {
-    if (this.#watcher !== watcher) return
-    this.#watcher = undefined
-    this.#retryAt = performance.now() + RETRY_MS
+  async #giveUp(error: unknown): Promise<void> {
     this.#options.warn(`cannot watch the directory for changes: its files are looked at every ${LOOK_MS} ms instead`, { error })
-    await watcher.close()
+    const letGo = this.#letGo()
+    this.#retryAt = performance.now() + RETRY_MS
+    await letGo
   }
 }
