@@ -2,9 +2,11 @@
  * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
  * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
  */
-import { ask, either, notOurs, RoomError } from './connection/ask.ts'
+import { ask, either, notOurs, RoomError, roomsAt } from './connection/ask.ts'
+import { newCid } from './connection/cid.ts'
 import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './connection/events.ts'
-import { newCid, PollingHub, roomsAt, type Following, type Hub, type HubOptions, type Session } from './connection/hub.ts'
+import type { Following, Hub, HubOptions, Session } from './connection/hub.ts'
+import { PollingHub } from './connection/polling-hub.ts'
 import { persist, sleep, wake, type Waits } from './connection/patience.ts'
 
 export { newCid, RoomError }

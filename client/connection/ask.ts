@@ -88,3 +88,10 @@ export function either(...signals: (AbortSignal | undefined)[]): AbortSignal | u
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+/** The address of the rooms below a server's address. Throws a TypeError when that is none. */
+export function roomsAt(url: string): string {
+  const address = `${(url || '.').replace(/\/+$/, '')}/rooms`
+  void new Request(address) // an address that is none throws here, and not with every poll as if the network were down
+  return address
+}

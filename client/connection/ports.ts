@@ -4,7 +4,8 @@
  */
 import { RoomError } from './ask.ts'
 import type { RoomEvent } from './events.ts'
-import { newCid, type FollowOptions, type Following, type Hub, type HubOptions, type Listener, type Session } from './hub.ts'
+import { newCid } from './cid.ts'
+import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } from './hub.ts'
 
 /** What a tab says. `id` names one of its followings, `call` one of its questions. */
 type ToHub =

@@ -3,7 +3,9 @@
  * Knows workers, and whether this page lives and is looked at; keeps where each following stands, to go on elsewhere when what is
  * behind it goes away. Knows no requests.
  */
-import { newCid, PollingHub, type FollowOptions, type Following, type Hub, type HubOptions, type Listener, type Session } from './hub.ts'
+import { newCid } from './cid.ts'
+import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } from './hub.ts'
+import { PollingHub } from './polling-hub.ts'
 import { PortHub } from './ports.ts'
 import { recall, remember } from '../remembered.ts'
 import { wakes } from './wakes.ts'

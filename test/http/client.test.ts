@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import { connect, RoomError, type ConnectOptions, type Connection } from '../../client/client.ts'
-import { PollingHub } from '../../client/connection/hub.ts'
+import { PollingHub } from '../../client/connection/polling-hub.ts'
 import { poll, post, send } from '../helpers/chat.ts'
 import { RoomListener } from '../helpers/listener.ts'
 import { proxy } from '../helpers/proxy.ts'

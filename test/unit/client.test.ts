@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import { connect, RoomError, type ConnectOptions, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
-import { PollingHub } from '../../client/connection/hub.ts'
+import { PollingHub } from '../../client/connection/polling-hub.ts'
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
 

@@ -1,0 +1,185 @@
+/**
+ * A room as one hub follows it: who listens here and where each stands, what to ask for them, and who is told what of the answer.
+ * Each listener has a place of its own. A poll asks for one place, and its answer goes to those who stand there; so a newcomer catches
+ * up by itself, and nobody is told anything twice.
+ * Knows the part of a poll that is about its room; does not poll.
+ */
+import { isRecord, notOurs, refusal } from './ask.ts'
+import type { Message, MessagesEvent, StateEvent, Timestamp } from './events.ts'
+import type { FollowOptions, Listener } from './hub.ts'
+import { delayAfter, isPassing, sleep } from './patience.ts'
+import { Sessions, type Line } from './sessions.ts'
+
+const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
+const CONNECTED: StateEvent = { type: 'state', state: 'connected' }
+
+/** A listener and where it stands. */
+export interface Seat {
+  readonly listener: Listener
+  readonly presence: boolean
+  at: Timestamp
+  nick: string | undefined
+  /** What it was told of the connection. */
+  state: StateEvent
+  /** The version of who is here that it was told. */
+  version: number
+  /** The round in which it was last asked for. */
+  round: number
+}
+
+interface Attendance {
+  readonly version: number
+  readonly who: string[]
+  readonly typing: string[]
+}
+
+/** What a poll asks for one room. */
+export interface Question {
+  readonly room: HubRoom
+  /** Those who stand at the place that is asked for. */
+  readonly seats: readonly Seat[]
+  /** As it stands in the poll: `lobby:1795219764123:1795228185206:f90ed4f5-…`, the room, where we stand, the version of who is here, our sessions. */
+  readonly text: string
+  /** Whether everyone in the room stands there, and knows that we are connected. */
+  readonly isSettled: boolean
+}
+
+export class HubRoom {
+  readonly name: string
+  readonly sessions: Sessions
+  readonly #line: Line
+  readonly #seats = new Set<Seat>()
+  #attendance: Attendance | undefined
+  /** How often in a row the server could not tell of this room; while it rests it is not asked for. */
+  #failures = 0
+  #isResting = false
+
+  constructor(name: string, line: Line) {
+    this.name = name
+    this.#line = line
+    this.sessions = new Sessions(line, `${line.address}/${encodeURIComponent(name)}`, this.#seats)
+  }
+
+  get isFollowed(): boolean {
+    return this.#seats.size > 0
+  }
+
+  get isAsked(): boolean {
+    return this.isFollowed && !this.#isResting
+  }
+
+  /** Takes a listener in. */
+  seat(listener: Listener, { timestamp, presence }: FollowOptions): Seat {
+    const seat: Seat = { listener, presence, at: timestamp, nick: undefined, state: CONNECTING, version: 0, round: 0 }
+    this.#seats.add(seat)
+    listener.take(CONNECTING)
+    return seat
+  }
+
+  leave(seat: Seat): void {
+    this.#seats.delete(seat)
+    if (!this.isFollowed) this.#attendance = undefined
+  }
+
+  /** Asks at the place of those who have not been asked for the longest. */
+  ask(round: number): Question {
+    const all = [...this.#seats]
+    const { at } = all.reduce((next, seat) => (seat.round < next.round ? seat : next))
+    const seats = all.filter((seat) => seat.at === at)
+    for (const seat of seats) seat.round = round
+    const isSettled = seats.length === all.length && seats.every(({ state }) => state === CONNECTED)
+    return { room: this, seats, text: this.#textAt(at), isSettled }
+  }
+
+  #textAt(at: Timestamp): string {
+    const ids = this.sessions.spoken
+    const version = [...this.#seats].some(({ presence }) => presence) ? String(this.#attendance?.version ?? 0) : ''
+    const more = ids.length > 0 || version !== '' ? [version, ...ids] : []
+    return [encodeURIComponent(this.name), at, ...more].join(':')
+  }
+
+  /**
+   * Tells those who were asked for what was answered.
+   * @param answer undefined when there is nothing new
+   * @returns whether there was anything to read
+   */
+  take(seats: readonly Seat[], answer: unknown): boolean {
+    if (isRecord(answer) && isRecord(answer['error'])) return this.#fail(answer)
+    this.#failures = 0
+    const news = answer === undefined ? undefined : newsIn(answer)
+    if (isRecord(answer) && isAttendance(answer['presence'])) this.#attendance = answer['presence']
+    const isWorthTelling = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
+    for (const seat of seats) {
+      if (!this.#seats.has(seat)) continue
+      tell(seat, CONNECTED)
+      if (news) seat.at = news.timestamp
+      if (isWorthTelling) seat.listener.take(news)
+    }
+    for (const seat of this.#seats) tellPresence(seat, this.#attendance)
+    if (isRecord(answer) && Array.isArray(answer['lost'])) this.sessions.lose(answer['lost'])
+    return isWorthTelling
+  }
+
+  /** The server cannot tell of this room: it rests, or is given up where the server means it. The others go on. */
+  #fail(answer: Record<string, unknown>): false {
+    const { status } = answer['error'] as { status?: unknown }
+    const error = refusal(answer, typeof status === 'number' ? status : 0)
+    if (isPassing(error)) void this.#rest(error)
+    else this.refuse(error)
+    return false
+  }
+
+  async #rest(error: Error): Promise<void> {
+    const delay = delayAfter(this.#failures++, this.#line.firstDelay, error)
+    this.waiting(delay, this.#failures, error)
+    this.#isResting = true
+    await sleep(delay, undefined, this.#line.waits)
+    this.#isResting = false
+    this.connecting()
+    this.#line.interrupt()
+  }
+
+  /** Tells everyone that there is a try again in `delay` ms. */
+  waiting(delay: number, failures: number, error: Error): void {
+    const state: StateEvent = { type: 'state', state: 'waiting', retryAt: Date.now() + delay, failures, error }
+    for (const seat of this.#seats) tell(seat, state)
+  }
+
+  connecting(): void {
+    for (const seat of this.#seats) tell(seat, CONNECTING)
+  }
+
+  /** Ends it for everyone. */
+  refuse(error: Error): void {
+    const ended = [...this.#seats]
+    this.#seats.clear()
+    for (const { listener } of ended) listener.end(error)
+  }
+}
+
+function newsIn(answer: unknown): MessagesEvent {
+  if (!isRecord(answer) || typeof answer['timestamp'] !== 'number' || !Array.isArray(answer['messages'])) throw notOurs()
+  return {
+    type: 'messages',
+    messages: answer['messages'] as Message[],
+    timestamp: answer['timestamp'],
+    reset: answer['reset'] === true,
+    gap: answer['gap'] === true,
+  }
+}
+
+function isAttendance(value: unknown): value is Attendance {
+  return isRecord(value) && typeof value['version'] === 'number' && Array.isArray(value['who']) && Array.isArray(value['typing'])
+}
+
+function tell(seat: Seat, state: StateEvent): void {
+  if (seat.state === state) return
+  seat.state = state
+  seat.listener.take(state)
+}
+
+function tellPresence(seat: Seat, attendance: Attendance | undefined): void {
+  if (!attendance || !seat.presence || seat.state !== CONNECTED || seat.version === attendance.version) return
+  seat.version = attendance.version
+  seat.listener.take({ type: 'presence', who: attendance.who, typing: attendance.typing })
+}
