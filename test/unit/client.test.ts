@@ -217,7 +217,7 @@ test('the signal ends a post', async (t) => {
 
 test('a poll that outlives its wait is given up, and asked anew', async (t) => {
   const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), parks, tells({ timestamp: 6, messages: [hello] }))
-  const events = await until(join({ wait: 1, grace: 50 }), (event) => isMessages(event) && event.timestamp === 6)
+  const events = await until(join({ wait: 1, grace: 2000 }), (event) => isMessages(event) && event.timestamp === 6)
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
   t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=1', '/chat/rooms?poll=lobby:5&wait=0'])
 })
