@@ -201,7 +201,10 @@ export class ChatComposer extends LitElement {
   private readonly actions: ToolbarActions = {
     edit: (name) => void this.edit(EDITS[name]),
     unfold: () => (this.formats = !this.formats),
-    emoji: () => void this.emoji.toggle(this.texts.language),
+    emoji: () => {
+      this.suggestions = undefined
+      void this.emoji.toggle(this.texts.language)
+    },
     preview: () => (this.previews = !this.previews),
   }
 

@@ -232,6 +232,7 @@ export const composerStyle = css`
     max-width: 100%;
     height: min(22rem, 55vh);
     color-scheme: inherit;
+    scrollbar-color: var(--line) transparent;
   }
   @container (width < 22rem) {
     emoji-picker {

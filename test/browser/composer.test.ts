@@ -479,6 +479,19 @@ test('the emoji come when they are asked for, from this server, and go where the
   t.deepEqual(alice.complaints, [])
 })
 
+test('on a phone the emoji come in place of the names, and leave the cursor where it was', async (t) => {
+  const server = await serve(t)
+  await post(server.url, 'lobby', { nick: 'bob', msg: 'hi' })
+  const { page } = await visit(t, server.url, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true })
+  await page.locator('.message').waitFor()
+  await fieldOf(page).pressSequentially('@b')
+  await page.locator('.people').waitFor()
+  await toolOf(page, 'emoji').tap()
+  await page.locator('emoji-picker').waitFor()
+  await page.locator('.people').waitFor({ state: 'detached' })
+  t.true(await fieldOf(page).evaluate((field) => field.matches(':focus')))
+})
+
 test('emoji that could not be fetched say so, and come at the next try', async (t) => {
   const server = await serve(t)
   const { page } = await visit(t, server.url)
