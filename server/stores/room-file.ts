@@ -85,20 +85,41 @@ export class RoomFile {
   }
 
   /**
-   * What the room holds. The file is read only if it changed. When it cannot be read, or what was written to it cannot be taken in, the
-   * room is as it was known last: reads go on (rule 8).
+   * What the room holds. The file is read only if it changed. What cannot be taken in now does not end reading: the room is as it was
+   * known last, or as its file stands (rule 8).
    */
   read(): Promise<Backlog> {
     return this.#inTurn(async () => {
-      if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
-      if (!this.#known && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
-      const settled = await this.#lock.hold(() => this.#settle([], true))
-      return settled?.backlog ?? this.#known ?? EMPTY
+      try {
+        return await this.#look()
+      } catch (error) {
+        const backlog = this.#known ?? (await this.#asItStands(error))
+        this.#options.warn('could not take in what was written to a room', { room: this.#name, error })
+        return backlog
+      }
     }).catch((error: unknown) => {
-      if (!this.#known) throw fromSystem(error, 'not_readable')
-      this.#options.warn('could not take in what was written to a room', { room: this.#name, error })
-      return this.#known
+      throw fromSystem(error, 'not_readable')
     })
+  }
+
+  async #look(): Promise<Backlog> {
+    if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
+    if (!this.#known && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
+    const settled = await this.#lock.hold(() => this.#settle([], true))
+    return settled?.backlog ?? this.#known ?? EMPTY
+  }
+
+  /** A room that was never read, where nothing can be locked or written: its file says all, if it is as a commit left it. */
+  async #asItStands(error: unknown): Promise<Backlog> {
+    const snapshot = await this.#snapshot()
+    try {
+      const seen = snapshot.handle && (await this.#see(snapshot, true))
+      if (!seen || seen.rewrite || seen.edit) throw error
+      await this.#adopt(snapshot, seen.backlog)
+      return seen.backlog
+    } finally {
+      await snapshot.handle?.close()
+    }
   }
 
   /** The bytes of the file where they are known already: one copy for all who ask, however slowly they take it. */

@@ -4,7 +4,7 @@
  * Knows nothing of what is done under it.
  */
 import { constants } from 'node:fs'
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock } from 'fs-native-extensions'
@@ -64,11 +64,10 @@ export class RoomLock {
     return (await stat(this.#path).catch(unlessMissing)) !== undefined
   }
 
-  /** When the room was last edited by hand, as it was last written down; 0 if never. Only under the lock. */
+  /** When the room was last edited by hand, as it was last written down; 0 if never. It may change unless we hold the lock. */
   async readEdited(): Promise<Timestamp> {
-    const buffer = Buffer.alloc(DIGITS)
-    await this.#handle?.read(buffer, 0, DIGITS, 0)
-    const edited = Number(buffer.toString('latin1'))
+    const text = this.#handle ? await readStart(this.#handle) : await readFile(this.#path, 'latin1').catch(unlessMissing)
+    const edited = Number(text)
     return Number.isSafeInteger(edited) ? edited : 0
   }
 
@@ -83,4 +82,10 @@ export class RoomLock {
     this.#handle = undefined
     await handle?.close()
   }
+}
+
+async function readStart(handle: FileHandle): Promise<string> {
+  const buffer = Buffer.alloc(DIGITS)
+  await handle.read(buffer, 0, DIGITS, 0)
+  return buffer.toString('latin1')
 }

@@ -189,6 +189,28 @@ for (const { name, under, start, status, code } of troubles) {
   })
 }
 
+test('a room that nobody asked for before is read where nothing may be written, if its file is as a commit left it', async (t) => {
+  const first = await serve(t)
+  for (const msg of ['one', 'two']) await post(first.url, 'archive', { msg })
+  const told = await poll(first.url, 'archive')
+  await first.stop()
+  await rm(`${first.directory}/.roomfile`, { recursive: true }) // as a copy of the files alone would be
+  const server = await serve(t, [], first.directory, asAnybody())
+  await writeFile(server.file('by-hand'), 'by hand\n')
+  await chmod(first.directory, 0o500)
+  t.deepEqual(await poll(server.url, 'archive'), told)
+  t.is((await send(`${server.url}/rooms/archive`, { body: 'three' })).status, 500)
+  t.is((await send(`${server.url}/rooms/by-hand?wait=0`)).status, 500) // its lines have no place yet that would last
+  await chmod(first.directory, 0o700)
+  await post(server.url, 'archive', { msg: 'three' })
+  const { messages, gap, reset } = await poll(server.url, 'archive', { timestamp: told.timestamp })
+  t.deepEqual([messages.map(({ msg }) => msg), gap, reset], [['three'], undefined, undefined])
+  t.deepEqual(
+    (await poll(server.url, 'by-hand')).messages.map(({ msg }) => msg),
+    ['by hand'],
+  )
+})
+
 /** Resolves once the kernel tells the server of changes in its directory: by an inotify watch on its inode. */
 async function untilWatched(server: Served): Promise<void> {
   const { ino } = await stat(server.directory)
