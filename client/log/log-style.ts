@@ -54,11 +54,11 @@ export const logStyle = css`
     padding: 0.1rem 0.6rem;
     border-radius: 8px;
     content-visibility: auto;
-    contain-intrinsic-size: auto none auto 1.85rem;
+    contain-intrinsic-size: auto none auto 1.7rem;
   }
   .message.first {
     margin-top: 0.8rem;
-    contain-intrinsic-size: auto none auto 3.2rem;
+    contain-intrinsic-size: auto none auto 3.01rem;
   }
   .message:hover,
   .message:focus-within {

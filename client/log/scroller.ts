@@ -19,8 +19,9 @@ export class Scroller {
   atEnd = true
   private readonly log: HTMLElement
   private frame = 0
-  /** The place that is being gone back to, until it is reached. */
+  /** The place that was gone back to, and how far the log was scrolled for it: as long as it still is, nobody has left. */
   private goal: Place | undefined
+  private scrollTop = 0
 
   constructor(log: HTMLElement) {
     this.log = log
@@ -32,10 +33,13 @@ export class Scroller {
     this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR
   }
 
-  /** The first row that can be seen; undefined at the end, where the end is the place to keep. */
+  /**
+   * The first row that can be seen; undefined at the end, where the end is the place to keep. Who was brought back is still there: logs are
+   * scrolled by whole pixels and rows have parts of them, which would add up with each change.
+   */
   place(): Place | undefined {
     if (this.atEnd) return undefined
-    if (this.goal) return this.goal
+    if (this.goal && this.log.scrollTop === this.scrollTop && this.row(this.goal.id)) return this.goal
     const { top } = this.log.getBoundingClientRect()
     for (const row of this.log.querySelectorAll<HTMLElement>('[data-id]')) {
       const box = row.getBoundingClientRect()
@@ -86,19 +90,14 @@ export class Scroller {
   }
 
   /** Does it now, and in the next two frames, when what has come into sight has its real height; not if somebody scrolls meanwhile. */
-  private settle(goal: Place | undefined, move: () => void): void {
+  private settle(goal: Place | undefined, move: () => void, frames = 2): void {
     cancelAnimationFrame(this.frame)
-    this.goal = goal
     move()
-    const again = (times: number): void => {
-      const { scrollTop } = this.log
-      this.frame = requestAnimationFrame(() => {
-        const isLeft = this.log.scrollTop !== scrollTop
-        if (!isLeft) move()
-        if (!isLeft && times > 1) again(times - 1)
-        else this.goal = undefined
-      })
-    }
-    again(2)
+    this.goal = goal
+    this.scrollTop = this.log.scrollTop
+    if (frames === 0) return
+    this.frame = requestAnimationFrame(() => {
+      if (this.log.scrollTop === this.scrollTop) this.settle(goal, move, frames - 1)
+    })
   }
 }
