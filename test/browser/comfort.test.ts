@@ -175,7 +175,7 @@ test('all of it goes by keys: to the field, through the messages, to their butto
   await page.getByRole('log').focus()
   await page.keyboard.press('ArrowUp')
   await page.keyboard.press('ArrowUp')
-  t.regex(await page.locator('.message:focus').innerText(), /line 4/)
+  t.regex((await page.locator('.message:focus').textContent()) ?? '', /line 4/)
   await page.keyboard.press('Tab')
   t.is(await focused(page), 'Copy')
   t.true(await page.locator('.actions button').first().isVisible())

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Locator, Page } from 'playwright-core'
-import { withPages } from '../helpers/browser.ts'
+import { textsOf, withPages } from '../helpers/browser.ts'
 import { messagesIn, post } from '../helpers/chat.ts'
 import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
 
@@ -37,8 +37,8 @@ test('the example: one script and a tag a room, on the page of another site', as
   await Promise.all([textsIn(bicycles).waitFor(), textsIn(repairs).waitFor()])
   await post(chat.url, 'repairs', { msg: 'bring it in', nick: 'ann' })
   await textsIn(repairs).nth(1).waitFor()
-  t.deepEqual(await textsIn(bicycles).allInnerTexts(), ['a red one'])
-  t.deepEqual(await textsIn(repairs).allInnerTexts(), ['a flat tyre', 'bring it in'])
+  t.deepEqual(await textsOf(textsIn(bicycles)), ['a red one'])
+  t.deepEqual(await textsOf(textsIn(repairs)), ['a flat tyre', 'bring it in'])
   const stored = messagesIn(await readFile(chat.file('bicycles'), 'utf8')).find(({ type }) => type === 'msg')
   t.deepEqual([stored?.nick, stored?.msg], ['guest', 'a **red** one'])
   t.deepEqual(complaints, [])
@@ -100,7 +100,7 @@ test('rooms of two servers stand on one page, whose script hears what is sent', 
   await shop.write(html)
   const { page, complaints } = await open(t, shop.origin)
   await Promise.all([textsIn(roomOn(page, 'bicycles')).waitFor(), textsIn(roomOn(page, 'repairs')).waitFor()])
-  t.deepEqual(await page.locator('.message .text').allInnerTexts(), ['ours', 'theirs'])
+  t.deepEqual(await textsOf(page.locator('.message .text')), ['ours', 'theirs'])
   const heard = page.evaluate(
     () =>
       new Promise((resolve) => {

@@ -13,7 +13,7 @@ test('the page makes HTML of no text but a cleaned message, and runs no script b
   const { url } = await serve(t)
   await post(url, 'lobby', { msg: 'this is **bold**' })
   const { page, complaints } = await visit(t, url)
-  t.is(await page.locator('.message strong').innerText(), 'bold')
+  t.is(await page.locator('.message strong').textContent(), 'bold')
   t.deepEqual(complaints, [])
   const tried = await page.evaluate(() => {
     const attempts: Record<string, () => unknown> = {

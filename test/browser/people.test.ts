@@ -53,7 +53,7 @@ test('a name that is taken is asked for again, in place, in words', async (t) =>
   t.is(await field.getAttribute('aria-invalid'), 'false')
   await bob.say('hello')
   await alice.sees('hello')
-  t.is(await alice.page.locator('.log .nick').last().innerText(), 'bob')
+  t.is(await alice.page.locator('.log .nick').last().textContent(), 'bob')
 })
 
 test('the name is kept over a reload, and whoever reloads has not left', async (t) => {

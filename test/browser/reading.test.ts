@@ -1,7 +1,7 @@
 /** Point 6: reading. Days, what is new, where the reader is, what is folded, copied, linked to and searched for. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import test from 'ava'
-import { withBrowser } from '../helpers/browser.ts'
+import { textsOf, withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { DAY, isInLog, lines, MINUTE, scrollBy, setHidden, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
@@ -18,8 +18,8 @@ test('messages of one person within five minutes stand together, under one name,
   ])
   const { page, sees } = await visit(t, server.url)
   await sees('three')
-  t.deepEqual(await page.locator('.log .nick').allInnerTexts(), ['ann', 'ann', 'bob'])
-  t.regex(await page.locator('.message time').first().innerText(), /^\d\d:\d\d$/)
+  t.deepEqual(await textsOf(page.locator('.log .nick')), ['ann', 'ann', 'bob'])
+  t.regex((await page.locator('.message time').first().textContent()) ?? '', /^\d\d:\d\d$/)
   t.regex((await page.locator('.message .time').first().getAttribute('title')) ?? '', /\d{4}.*\d\d:\d\d:\d\d/)
 })
 
@@ -124,7 +124,8 @@ for (const browser of ['where the browser helps', 'and where it does not (Safari
     const row = page.getByText(first ?? '', { exact: true })
     const before = await topOf(row)
     const text = await readFile(server.file('lobby'), 'utf8')
-    await writeFile(server.file('lobby'), text.replaceAll(/.*"line (?:3|4|5|6|7|8)".*\n/g, ''))
+    await writeFile(`${server.file('lobby')}~`, text.replaceAll(/.*"line (?:3|4|5|6|7|8)".*\n/g, ''))
+    await rename(`${server.file('lobby')}~`, server.file('lobby'))
     await page.getByText('The room was edited.').waitFor()
     await until(async () => (await page.locator('.message').count()) === 114)
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
@@ -266,7 +267,7 @@ test('a search finds what is loaded, goes from one to the next, and Escape ends 
   await field.pressSequentially('needle')
   await page.getByText('2 of 2').waitFor()
   const marked = page.locator('.message.marked')
-  t.regex(await marked.innerText(), /a needle/)
+  t.regex((await marked.textContent()) ?? '', /a needle/)
   await page.keyboard.press('Enter')
   await page.getByText('1 of 2').waitFor()
   await until(() => isInLog(marked.filter({ hasText: 'Needle in the hay' })))

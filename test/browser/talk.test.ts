@@ -18,7 +18,7 @@ test('two pages talk, and the file shows the conversation', async (t) => {
   await alice.sees('你好')
   t.deepEqual(await alice.shown(), ['hello bob', '你好'])
   t.deepEqual(await bob.shown(), ['hello bob', '你好'])
-  t.is(await bob.page.locator('.message strong').innerText(), 'bob')
+  t.is(await bob.page.locator('.message strong').textContent(), 'bob')
   const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
   t.deepEqual(
     inFile.map(({ type, nick, msg }) => [type, nick, msg]),
@@ -39,7 +39,7 @@ test('an echo into the file and a post by a script appear in both pages', async 
   await Promise.all([alice.sees('hello from a shell'), bob.sees('hello from a shell')])
   await post(server.url, 'lobby', { msg: 'backup done', nick: 'cron' })
   await Promise.all([alice.sees('backup done'), bob.sees('backup done')])
-  t.is(await alice.page.locator('.nick').last().innerText(), 'cron')
+  t.is(await alice.page.locator('.nick').last().textContent(), 'cron')
 })
 
 test('a line that is taken out of the file goes from the page, which says that the room was edited', async (t) => {
@@ -74,7 +74,7 @@ test('a hostile message stays text, whoever sends it', async (t) => {
   t.is(await alice.page.locator('.log :is(script, img, svg, iframe, b)').count(), 0)
   t.is(await alice.page.locator('.log a[href^="javascript"]').count(), 0)
   t.is((await alice.shown())[0], hostile[0])
-  t.is(await alice.page.locator('.nick').first().innerText(), '<b>mallory</b>')
+  t.is(await alice.page.locator('.nick').first().textContent(), '<b>mallory</b>')
   t.deepEqual(alice.complaints, [])
 })
 
@@ -123,7 +123,6 @@ test('a page whose server goes away says so, and goes on when it is back', async
   await alice.page.locator('.notice .retry').waitFor()
   const second = await serve(t, ['-p', new URL(first.url).port], first.directory)
   await post(second.url, 'lobby', { msg: 'meanwhile' })
-  await alice.page.locator('.notice .retry').click()
   await alice.sees('meanwhile')
   await alice.page.locator('.state.connected').waitFor()
   t.deepEqual(await alice.shown(), ['before', 'meanwhile'])

@@ -1,6 +1,6 @@
 /** A real browser for tests: Debian's Chromium, one a test file, a context of its own for each person. */
 import type { ExecutionContext, TestFn } from 'ava'
-import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
 
 const ARGS = [
   '--no-sandbox',
@@ -72,8 +72,11 @@ function personAt(opened: Opened): Person {
       await page.locator('textarea').press('Enter')
     },
     sees: (text) => texts.filter({ hasText: text }).first().waitFor(),
-    async shown() {
-      return (await texts.allInnerTexts()).map((text) => text.trim())
-    },
+    shown: () => textsOf(texts),
   }
+}
+
+/** What elements say. Not what is rendered of it: of rows that are out of sight nothing is. */
+export async function textsOf(elements: Locator): Promise<string[]> {
+  return (await elements.allTextContents()).map((text) => text.trim())
 }
