@@ -8,6 +8,7 @@ import cors from 'cors'
 import { RoomfileError } from './errors.ts'
 import { readForm, send, type Handler, type Request, type Response } from './http.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { askToken } from './sign-in.ts'
 
 export interface GuardOptions {
   /** The shared secret; undefined lets everybody in. */
@@ -77,7 +78,7 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
       if (isLocal && !LOCAL_HOST.test(req.headers.host ?? '')) throw new RoomfileError('foreign_host')
       if (!READS.has(req.method) && isForeign(req, origins)) throw new RoomfileError('foreign_origin')
       if (!share(req, res)) return
-      if (req.path === '/healthz' || req.path === '/sign-in' || (await isSignedIn(req))) return next()
+      if (isForAll(req) || (await isSignedIn(req))) return next()
       if (isNavigation(req)) return askToken(res, 401, frameAncestors)
       throw new RoomfileError('no_token', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } })
     },
@@ -89,7 +90,12 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
 
     async signIn(req, res) {
       const given = (await readForm(req, MAX_FORM)).get('token') ?? ''
-      if (!(await isToken(given, req))) return askToken(res, 403, frameAncestors)
+      try {
+        if (!(await isToken(given, req))) return askToken(res, 403, frameAncestors)
+      } catch (error) {
+        if (!(error instanceof RoomfileError && error.code === 'too_many_tries')) throw error
+        return askToken(res, 429, frameAncestors, error.headers)
+      }
       if (!cookie) return send(res, 303, 'text/plain', '', { Location: './' })
       const setCookie = stringifySetCookie({
         name: COOKIE,
@@ -131,26 +137,11 @@ function isForeign({ headers }: Request, origins: readonly string[]): boolean {
   return origin !== undefined && URL.parse(origin)?.host !== host
 }
 
-function isNavigation({ method, headers }: Request): boolean {
-  return method === 'GET' && (headers.accept ?? '').includes('text/html')
+/** What needs no token: to ask whether we are up, and to send the token. */
+function isForAll({ method, path }: Request): boolean {
+  return path === '/healthz' || (path === '/sign-in' && method === 'POST')
 }
 
-/** A page of one field. Its form goes beside the page, so it works below a proxy's prefix, too. */
-function askToken(res: Response, status: 401 | 403, frameAncestors: string): void {
-  const html = `<!doctype html>
-<html lang="en">
-  <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>roomfile</title></head>
-  <body>
-    <form method="post" action="sign-in">
-      <p><label>Token 口令 <input type="password" name="token" autocomplete="current-password" required autofocus></label> <button>Sign in 登录</button></p>
-      ${status === 403 ? '<p role="alert">That is not it. 口令不对。</p>' : ''}
-    </form>
-  </body>
-</html>
-`
-  send(res, status, 'text/html; charset=utf-8', html, {
-    'Content-Security-Policy': `default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors ${frameAncestors}`,
-    'Referrer-Policy': 'same-origin', // without a referrer the form's Origin would be null, and so foreign
-    'Cross-Origin-Opener-Policy': 'same-origin',
-  })
+function isNavigation({ method, headers }: Request): boolean {
+  return method === 'GET' && (headers.accept ?? '').includes('text/html')
 }

@@ -69,9 +69,11 @@ test('an address that tries wrong tokens is heard ten times a minute, then not e
   )
   t.is(statuses.filter((status) => status === 401 || status === 403).length, 10)
   t.is(statuses.filter((status) => status === 429).length, 20)
-  for (const answer of [await send(`${url}/rooms`, from('10.0.0.1', bearer(TOKEN))), await signIn('10.0.0.1', TOKEN)]) {
+  const [asked, signedIn] = [await send(`${url}/rooms`, from('10.0.0.1', bearer(TOKEN))), await signIn('10.0.0.1', TOKEN)]
+  t.is(codeOf(asked), 'too_many_tries')
+  t.regex(signedIn.text, /<p role="alert">Too many wrong tokens/)
+  for (const answer of [asked, signedIn]) {
     t.is(answer.status, 429)
-    t.is(codeOf(answer), 'too_many_tries')
     t.regex(answer.headers['retry-after'] ?? '', /^[1-9]\d?$/)
     t.is(answer.headers['set-cookie'], undefined)
   }
