@@ -3,6 +3,7 @@
  * Knows how a row is shown. Knows no connection, and keeps no state: what is folded and where links lead it is told.
  */
 import { html, nothing, type TemplateResult } from 'lit'
+import { guard } from 'lit/directives/guard.js'
 import { repeat } from 'lit/directives/repeat.js'
 import type { Message } from '../client.ts'
 import { isoOf, type Clock } from '../language.ts'
@@ -40,7 +41,7 @@ export function logView(rows: readonly Row[], look: Look): unknown {
   )
 }
 
-function rowView(row: Row, look: Look): TemplateResult {
+function rowView(row: Row, look: Look): unknown {
   const { texts, clock, now } = look
   switch (row.kind) {
     case 'day':
@@ -51,8 +52,12 @@ function rowView(row: Row, look: Look): TemplateResult {
       return html`<p class="unread-line ${look.isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
     case 'presence':
       return presenceView(row.messages, look)
-    default:
-      return messageView(row.message, row.first, look)
+    default: {
+      const { id, message, first } = row
+      // A room has thousands, and one more of them is no reason to look at the others.
+      const shown = [message, first, look.marked === id, look.unfolded.has(id), texts, clock, look.made, look.hrefOf]
+      return guard(shown, () => messageView(message, first, look))
+    }
   }
 }
 
