@@ -358,7 +358,7 @@ export class ChatRoom extends LitElement {
         exportparts="field, toolbar, send, preview"
         ${ref(this.composer)}
         .texts=${texts}
-        .room=${this.room}
+        .room=${visit.key}
         .nicks=${this.nicks(visit)}
         .nick=${this.nick}
         @send=${this.send}

@@ -27,7 +27,7 @@ const NOTHING: Passage = { text: '', start: 0, end: 0 }
 /**
  * Writes messages for a room; the room posts them.
  *
- * - `texts`: its words · `room`: whose draft and history · `nicks`: whom `@` may name · `nick`: oneself
+ * - `texts`: its words · `room`: whose draft and history, by a name that no other room has · `nicks`: whom `@` may name · `nick`: oneself
  * - `disabled`: the text may be read and not written in, nor sent
  *
  * @fires send - `detail.msg`; the field is empty then, and the draft gone: what cannot be posted is given back with `restore()`

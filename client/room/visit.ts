@@ -71,9 +71,14 @@ export class Visit {
       signal: this.ends.signal,
     })
     if (options.nick !== '') void this.join(options.nick)
-    const key = `roomfile.outbox ${options.src} ${options.room}`
+    const key = `roomfile.outbox ${this.key}`
     this.outbox = outbox({ connection: this.connection, storage, key, changed: (entries) => this.sent(entries) })
     void this.follow()
+  }
+
+  /** What this room is remembered by, and no other, of whichever server. */
+  get key(): string {
+    return keyOf(this.options.src, this.options.room)
   }
 
   private get readKey(): string {
@@ -192,7 +197,9 @@ export class Visit {
   }
 }
 
+const keyOf = (src: string, room: string): string => `${src} ${room}`
+
 /** Where the browser remembers up to where a room was read. */
 export function lastReadKey(src: string, room: string): string {
-  return `roomfile.read ${src} ${room}`
+  return `roomfile.read ${keyOf(src, room)}`
 }

@@ -303,7 +303,7 @@ test('what was begun is there after a reload, in its room, until it is sent', as
   await page.locator('.state.connected').waitFor()
   t.is(await fieldOf(page).inputValue(), '- half a sen')
   await page.locator('chat-room').evaluate((room: HTMLElement & { room: string }) => (room.room = 'other'))
-  await page.waitForFunction(() => document.querySelector('chat-room')?.shadowRoot?.querySelector('chat-composer')?.room === 'other')
+  await page.waitForFunction(() => document.querySelector('chat-room')?.shadowRoot?.querySelector('chat-composer')?.room.endsWith(' other'))
   t.is(await fieldOf(page).inputValue(), 'in other')
   await fieldOf(page).press('Enter')
   await alice.sees('in other')

@@ -113,6 +113,19 @@ test('rooms of two servers stand on one page, whose script hears what is sent', 
   t.deepEqual(complaints, [])
 })
 
+test('rooms of two servers that have one name keep a draft each', async (t) => {
+  const shop = await site(t)
+  const [ours, theirs] = await Promise.all([serve(t, ['--cors', shop.origin]), serve(t, ['--cors', shop.origin])])
+  await shop.write((await example(ours)).replace('room="repairs"', `room="bicycles" src="${theirs.url}"`))
+  const { page } = await open(t, shop.origin)
+  const fields = page.locator('chat-room textarea')
+  await fields.first().fill('for us')
+  await fields.last().fill('for them')
+  await page.reload()
+  await roomOn(page, 'bicycles').last().locator('.state.connected').waitFor()
+  t.deepEqual([await fields.first().inputValue(), await fields.last().inputValue()], ['for us', 'for them'])
+})
+
 test('a site that --cors does not name gets no room', async (t) => {
   const shop = await site(t)
   const chat = await serve(t, ['--cors', 'https://example.org'])
