@@ -87,7 +87,7 @@ test('a poll that waits goes on waiting, though the clock went forward a day', a
 })
 
 test('whoever is here stays through a step of a day, and leaves when the lease is over, though the clock went back', async (t) => {
-  const server = await serveClocked(t, ['--lease', '2'])
+  const server = await serveClocked(t, ['--lease', '5'])
   const alice = await new Follower(server.url, 'lobby').start()
   await send(`${server.url}/rooms/lobby/sessions`, { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'nick=ann' })
   await server.step(DAY)

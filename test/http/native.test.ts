@@ -249,8 +249,7 @@ test('HEAD answers at once and without a body; OPTIONS says what an address take
 
 test('an address that posts too much is told so, with the time to wait, and polls on', async (t) => {
   const { url } = await serve(t, ['--rate-limit', '2'])
-  const answers = []
-  for (let n = 0; n < 20; n++) answers.push(await send(`${url}/rooms/lobby`, { body: String(n) }))
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => send(`${url}/rooms/lobby`, { body: String(n) })))
   const refused = answers.filter(({ status }) => status === 429)
   t.true(refused.length > 0 && refused.length < 20)
   t.regex(refused[0]?.headers['retry-after'] ?? '', /^\d+$/)

@@ -134,7 +134,7 @@ test('a poll that does not ask for it is not told, and not woken, by who comes a
 })
 
 test('whoever vanishes leaves within the lease and is seen to part; whoever polls on never flickers', async (t) => {
-  const { url } = await serve(t, ['--lease', '1'])
+  const { url } = await serve(t, ['--lease', '4'])
   const watcher = await new Follower(url, 'lobby').start()
   const steady = await joined(url, 'steady')
   const vanishing = await joined(url, 'vanishing')
@@ -145,7 +145,7 @@ test('whoever vanishes leaves within the lease and is seen to part; whoever poll
   const polls = (async () => {
     let at = timestamp
     while (!watched.signal.aborted)
-      at = (JSON.parse((await send(`${url}/rooms/lobby?timestamp=${at}&session=${steady}&wait=0.4`)).text) as { timestamp: number })
+      at = (JSON.parse((await send(`${url}/rooms/lobby?timestamp=${at}&session=${steady}&wait=1`)).text) as { timestamp: number })
         .timestamp
   })()
   cut.abort()
@@ -165,7 +165,7 @@ test('whoever vanishes leaves within the lease and is seen to part; whoever poll
 })
 
 test('a parked poll holds its lease for longer than the lease is', async (t) => {
-  const { url } = await serve(t, ['--lease', '1'])
+  const { url } = await serve(t, ['--lease', '4'])
   const watcher = await new Follower(url, 'dev').start()
   const session = await joined(url, 'parked')
   const { timestamp } = await poll(url, 'lobby')
