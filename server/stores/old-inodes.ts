@@ -1,15 +1,24 @@
 /**
  * Inodes that a commit has just replaced. A shell that opened the file a moment before the rename still writes to the old one: what comes
- * there is carried over into the file that bears the name now (rule 6). Watched for a second, then let go.
+ * there is carried over into the file that bears the name now (rule 6). Watched for some seconds, then looked at a last time and let go.
  */
+import { fstatSync } from 'node:fs'
 import { appendFile, type FileHandle } from 'node:fs/promises'
-import { readExactly, stateOf, type Signature } from './durable.ts'
+import { OPEN_FILES } from '../open-files.ts'
+import { readExactly, signatureOf, type Signature } from './durable.ts'
 
-/** How long an `echo >>` may take from opening the file to writing its line. */
-const GRACE_MS = 1000
+/** How long an `echo >>` may take from opening the file to writing its line: on a machine that is busy, some seconds. */
+const GRACE_MS = 3000
 
-/** How many are watched at most: each is an open file. The oldest goes first. */
-const MOST = 32
+/** There may be hundreds of commits a second, each of which leaves an inode. So many of a room are watched for all of their time, … */
+const LEAST = 32
+/** … more as long as a room's held no more bytes than these, for they are kept, … */
+const MOST_BYTES = 64 * 1024 * 1024
+/** … and all rooms' take no more than this part of the files that the process may open. */
+const PART_OF_FILES = 0.1
+
+/** The open files of all rooms. */
+let files = 0
 
 interface OldInode {
   readonly handle: FileHandle
@@ -28,7 +37,10 @@ export interface OldInodesOptions {
 
 export class OldInodes {
   readonly #options: OldInodesOptions
-  #inodes: OldInode[] = []
+  /** Oldest first. */
+  readonly #inodes: OldInode[] = []
+  /** What they held together. */
+  #bytes = 0
 
   constructor(options: OldInodesOptions) {
     this.#options = options
@@ -41,48 +53,61 @@ export class OldInodes {
   /** Takes over the open handle of a file that has just been replaced, which held `bytes`. */
   add(handle: FileHandle, signature: Signature, bytes: Buffer): void {
     this.#inodes.push({ handle, signature, bytes, until: performance.now() + GRACE_MS })
+    this.#bytes += bytes.length
+    files += 1
   }
 
-  /** Looks at the one that was added last. Returns whether anything was carried over. */
+  /** Looks at the one that was added last, and makes room for the next. Returns whether anything was carried over. */
   async lookAtNewest(): Promise<boolean> {
     const carried = await this.#carry(this.#inodes.at(-1) as OldInode)
-    if (this.#inodes.length > MOST) await this.#letGo(this.#inodes[0] as OldInode)
+    const made = await this.#letGoWhile(() => this.#isFull)
+    return carried || made
+  }
+
+  /** Looks at all of them, and lets go of those whose time is over. Returns whether anything was carried over. */
+  async look(): Promise<boolean> {
+    const now = performance.now()
+    let carried = await this.#letGoWhile(({ until }) => until < now)
+    for (const inode of this.#inodes) carried = (await this.#carry(inode)) || carried
     return carried
   }
 
-  /** Looks at all of them once more, and lets go of those whose time is over. Returns whether anything was carried over. */
-  async look(): Promise<boolean> {
+  /** Looks at all of them a last time and lets them go: until then they take up room on the disk. Returns whether anything was carried over. */
+  close(): Promise<boolean> {
+    return this.#letGoWhile(() => true)
+  }
+
+  get #isFull(): boolean {
+    const isScarce = this.#bytes > MOST_BYTES || files > OPEN_FILES * PART_OF_FILES
+    return isScarce && this.#inodes.length > LEAST
+  }
+
+  /** Lets go of the oldest as long as it is so, each after a last look. Returns whether anything was carried over. */
+  async #letGoWhile(isSo: (oldest: OldInode) => boolean): Promise<boolean> {
     let carried = false
-    for (const inode of this.#inodes.slice()) {
-      const over = performance.now() > inode.until
-      carried = (await this.#carry(inode)) || carried
-      if (over) await this.#letGo(inode)
+    for (let [oldest] = this.#inodes; oldest && isSo(oldest); [oldest] = this.#inodes) {
+      carried = (await this.#carry(oldest)) || carried
+      this.#inodes.shift()
+      this.#bytes -= oldest.bytes.length
+      files -= 1
+      await oldest.handle.close()
     }
     return carried
   }
 
   async #carry(inode: OldInode): Promise<boolean> {
-    const { signature, size } = await stateOf(inode.handle)
+    // There may be a thousand: a call into the kernel that never waits costs less than a turn of the thread pool.
+    const stats = fstatSync(inode.handle.fd, { bigint: true })
+    const signature = signatureOf(stats)
     if (signature === inode.signature) return false
-    const bytes = await readExactly(inode.handle, 0, size)
+    const bytes = await readExactly(inode.handle, 0, Number(stats.size))
     const appended = bytes.subarray(0, inode.bytes.length).equals(inode.bytes)
     const more = bytes.subarray(inode.bytes.length)
     if (!appended) await this.#options.rescue(bytes)
     else if (more.length > 0) await appendFile(this.#options.path, more)
+    this.#bytes += bytes.length - inode.bytes.length
     inode.signature = signature
     inode.bytes = bytes
     return appended && more.length > 0
-  }
-
-  async #letGo(inode: OldInode): Promise<void> {
-    this.#inodes = this.#inodes.filter((other) => other !== inode)
-    await inode.handle.close()
-  }
-
-  /** Looks at all of them a last time and lets them go: until then they take up room on the disk. Returns whether anything was carried over. */
-  async close(): Promise<boolean> {
-    const carried = await this.look()
-    for (const inode of this.#inodes.slice()) await this.#letGo(inode)
-    return carried
   }
 }

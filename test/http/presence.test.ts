@@ -145,8 +145,7 @@ test('whoever vanishes leaves within the lease and is seen to part; whoever poll
   const polls = (async () => {
     let at = timestamp
     while (!watched.signal.aborted)
-      at = (JSON.parse((await send(`${url}/rooms/lobby?timestamp=${at}&session=${steady}&wait=1`)).text) as { timestamp: number })
-        .timestamp
+      at = (JSON.parse((await send(`${url}/rooms/lobby?timestamp=${at}&session=${steady}&wait=1`)).text) as { timestamp: number }).timestamp
   })()
   cut.abort()
   await lost
