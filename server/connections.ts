@@ -8,7 +8,6 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { RoomfileError } from './errors.ts'
 import { sendError, STALL_MS } from './http.ts'
-import { OPEN_FILES } from './open-files.ts'
 
 /** Long polls come one after the other on one connection: it must outlive the pause between two (Node's own default is 5 s). */
 const KEEP_ALIVE_MS = 75_000
@@ -39,6 +38,7 @@ export interface Connections {
 /** @param maxHeaderSize bytes that the head of a request may have */
 export function connections(site: RequestListener, maxHeaderSize: number): Connections {
   const answering = new Set<ServerResponse>()
+  const files = mostFiles()
   /** Those who came when it was full. */
   const surplus = new WeakSet<Socket>()
   let open = 0
@@ -59,10 +59,10 @@ export function connections(site: RequestListener, maxHeaderSize: number): Conne
     site(req, res)
   })
   server.timeout = STALL_MS
-  server.maxConnections = Math.floor(OPEN_FILES * (FOR_CONNECTIONS + TO_BE_TOLD))
+  server.maxConnections = Math.floor(files * (FOR_CONNECTIONS + TO_BE_TOLD))
   server.on('connection', (socket) => {
     open += 1
-    if (open > OPEN_FILES * FOR_CONNECTIONS) surplus.add(socket)
+    if (open > files * FOR_CONNECTIONS) surplus.add(socket)
     socket.once('close', () => (open -= 1))
   })
   return {
@@ -81,4 +81,11 @@ export function connections(site: RequestListener, maxHeaderSize: number): Conne
       clearTimeout(cut)
     },
   }
+}
+
+/** How many files this process may open; a connection is one. */
+function mostFiles(): number {
+  const { userLimits } = process.report.getReport() as { userLimits: { open_files: { soft: number | 'unlimited' } } }
+  const { soft } = userLimits.open_files
+  return soft === 'unlimited' ? Infinity : soft
 }

@@ -4,21 +4,20 @@
  */
 import { fstatSync } from 'node:fs'
 import { appendFile, type FileHandle } from 'node:fs/promises'
-import { OPEN_FILES } from '../open-files.ts'
 import { readExactly, signatureOf, type Signature } from './durable.ts'
 
 /** How long an `echo >>` may take from opening the file to writing its line: on a machine that is busy, some seconds. */
 const GRACE_MS = 3000
 
-/** There may be hundreds of commits a second, each of which leaves an inode. So many of a room are watched for all of their time, … */
-const LEAST = 32
-/** … more as long as a room's held no more bytes than these, for they are kept, … */
-const MOST_BYTES = 64 * 1024 * 1024
-/** … and all rooms' take no more than this part of the files that the process may open. */
-const PART_OF_FILES = 0.1
+/**
+ * How many of a room are watched at most, the newest ones: each is an open file. It is enough for 40 commits a second; at 400, more than
+ * any machine makes that is busy with something else, they are watched for a third of a second. More would slow down every commit.
+ */
+const MOST = 128
 
-/** The open files of all rooms. */
-let files = 0
+/** What they may hold together, in memory and still on the disk; so many are watched in any case. */
+const MOST_BYTES = 64 * 1024 * 1024
+const LEAST = 32
 
 interface OldInode {
   readonly handle: FileHandle
@@ -39,8 +38,8 @@ export class OldInodes {
   readonly #options: OldInodesOptions
   /** Oldest first. */
   readonly #inodes: OldInode[] = []
-  /** What they held together. */
-  #bytes = 0
+  /** How many bytes they hold together. */
+  #size = 0
 
   constructor(options: OldInodesOptions) {
     this.#options = options
@@ -53,8 +52,7 @@ export class OldInodes {
   /** Takes over the open handle of a file that has just been replaced, which held `bytes`. */
   add(handle: FileHandle, signature: Signature, bytes: Buffer): void {
     this.#inodes.push({ handle, signature, bytes, until: performance.now() + GRACE_MS })
-    this.#bytes += bytes.length
-    files += 1
+    this.#size += bytes.length
   }
 
   /** Looks at the one that was added last, and makes room for the next. Returns whether anything was carried over. */
@@ -78,25 +76,25 @@ export class OldInodes {
   }
 
   get #isFull(): boolean {
-    const isScarce = this.#bytes > MOST_BYTES || files > OPEN_FILES * PART_OF_FILES
-    return isScarce && this.#inodes.length > LEAST
+    return this.#inodes.length > (this.#size > MOST_BYTES ? LEAST : MOST)
   }
 
   /** Lets go of the oldest as long as it is so, each after a last look. Returns whether anything was carried over. */
   async #letGoWhile(isSo: (oldest: OldInode) => boolean): Promise<boolean> {
     let carried = false
+    const closed: Promise<void>[] = []
     for (let [oldest] = this.#inodes; oldest && isSo(oldest); [oldest] = this.#inodes) {
       carried = (await this.#carry(oldest)) || carried
       this.#inodes.shift()
-      this.#bytes -= oldest.bytes.length
-      files -= 1
-      await oldest.handle.close()
+      this.#size -= oldest.bytes.length
+      closed.push(oldest.handle.close())
     }
+    await Promise.all(closed)
     return carried
   }
 
   async #carry(inode: OldInode): Promise<boolean> {
-    // There may be a thousand: a call into the kernel that never waits costs less than a turn of the thread pool.
+    // There may be many: a call into the kernel that never waits costs less than a turn of the thread pool.
     const stats = fstatSync(inode.handle.fd, { bigint: true })
     const signature = signatureOf(stats)
     if (signature === inode.signature) return false
@@ -105,7 +103,7 @@ export class OldInodes {
     const more = bytes.subarray(inode.bytes.length)
     if (!appended) await this.#options.rescue(bytes)
     else if (more.length > 0) await appendFile(this.#options.path, more)
-    this.#bytes += bytes.length - inode.bytes.length
+    this.#size += bytes.length - inode.bytes.length
     inode.signature = signature
     inode.bytes = bytes
     return appended && more.length > 0
