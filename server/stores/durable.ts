@@ -70,6 +70,14 @@ export async function replaceFile(path: string, bytes: Buffer, mtime: Timestamp)
   return signature
 }
 
+/** Makes an empty file and opens it; undefined when somebody else was faster. */
+export function claimFile(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'ax+').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return undefined
+    throw error
+  })
+}
+
 /**
  * Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe.
  * A link to a file that is not there is an error: what it stands for may come back, as with a disk that is not mounted.
@@ -79,8 +87,9 @@ export async function openFile(path: string): Promise<FileHandle | undefined> {
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     unlessMissing(error as NodeJS.ErrnoException)
-    if (await lstat(path).catch(unlessMissing)) throw error
-    return undefined
+    const named = await lstat(path).catch(unlessMissing)
+    if (named?.isSymbolicLink()) throw error
+    return named ? openFile(path) : undefined // somebody has made it just now
   }
 }
 

@@ -11,6 +11,7 @@ import { fromSystem, isOutOfSpace } from '../errors.ts'
 import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
 import type { Appended, RoomContent } from '../store.ts'
 import {
+  claimFile,
   keepAside,
   openFile,
   readExactly,
@@ -170,7 +171,10 @@ export class RoomFile {
       const appended = commit(seen.backlog, drafts, this.#options.limits, Date.now())
       if (seen.edit) await this.#lock.writeEdited(seen.backlog.edited)
       if (appended.backlog !== seen.backlog || seen.rewrite) {
-        await this.#write(snapshot, seen, appended.backlog)
+        // Where there is no file, whoever makes one just now shall find ours, and write there.
+        kept ??= await claimFile(this.#options.path)
+        if (!kept) return await this.#settle(drafts, patient)
+        await this.#write({ ...snapshot, handle: kept }, seen, appended.backlog)
         kept = undefined // with the old inodes now
       } else if (snapshot.signature !== this.#signature) {
         await this.#adopt(snapshot, seen.backlog)

@@ -22,7 +22,7 @@ async function site(t: ExecutionContext): Promise<{ origin: string; write(html: 
 const example = async (chat: Served): Promise<string> => (await readFile(EXAMPLE, 'utf8')).replaceAll('https://chat.example', chat.url)
 
 const roomOn = (page: Page, name: string): Locator => page.locator(`chat-room[room=${name}]`)
-const textsIn = (room: Locator): Locator => room.locator('.message .text')
+const textsIn = (room: Locator): Locator => room.locator('.message[data-id] .text')
 
 test('the example: one script and a tag a room, on the page of another site', async (t) => {
   const shop = await site(t)

@@ -93,7 +93,7 @@ test('a page of a site that --cors names loads our script and talks in our room'
   const embedded = page.locator('chat-room[room=dev]')
   await embedded.locator('textarea').fill('hello from **elsewhere**')
   await embedded.locator('textarea').press('Enter')
-  await embedded.locator('.message strong', { hasText: 'elsewhere' }).waitFor()
+  await embedded.locator('.message[data-id] strong', { hasText: 'elsewhere' }).waitFor()
   t.is((await poll(server.url, 'dev')).msg, 'hello from **elsewhere**')
   await post(server.url, 'dev', { msg: 'and back' })
   await embedded.locator('.message', { hasText: 'and back' }).waitFor()
@@ -157,7 +157,7 @@ test('a site that --frame-ancestors names shows the page in a frame, and one wri
   const frame = page.frameLocator('iframe')
   await frame.locator('textarea').fill('from a frame')
   await frame.locator('textarea').press('Enter')
-  await frame.locator('.message', { hasText: 'from a frame' }).waitFor()
+  await frame.locator('.message[data-id]', { hasText: 'from a frame' }).waitFor()
   t.is((await poll(open1.url, 'lobby')).msg, 'from a frame')
   t.deepEqual(complaints, [])
 

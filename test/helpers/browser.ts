@@ -24,7 +24,7 @@ export interface Opened {
 export interface Person extends Opened {
   /** Writes a message as a person does, and sends it with Enter. */
   readonly say: (text: string) => Promise<void>
-  /** Resolves when the page shows this text in a message. */
+  /** Resolves when the page shows this text in a message that is in the room: not in one that is still on its way. */
   readonly sees: (text: string) => Promise<void>
   /** The messages that the page shows, oldest first. */
   readonly shown: () => Promise<string[]>
@@ -71,7 +71,7 @@ function personAt(opened: Opened): Person {
       await page.locator('textarea').fill(text)
       await page.locator('textarea').press('Enter')
     },
-    sees: (text) => texts.filter({ hasText: text }).first().waitFor(),
+    sees: (text) => page.locator('.message[data-id] .text', { hasText: text }).first().waitFor(),
     shown: () => textsOf(texts),
   }
 }

@@ -1,8 +1,9 @@
 /** People at the file, with the tools that they have: each of their changes reaches a parked poll, and posting goes on. */
 import { exec } from 'node:child_process'
-import { copyFile, open, readFile, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises'
+import { appendFile, copyFile, open, readFile, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { Follower, messagesIn, poll, post, type Polled } from '../helpers/chat.ts'
@@ -147,6 +148,23 @@ test('200 lines by echo and 200 posts at the same time: all 400 are in the room,
   t.deepEqual(inFile.map(({ msg }) => msg).toSorted(), expected)
   t.deepEqual(follower.messages, inFile)
   t.is(follower.resets, 0)
+})
+
+test('the first post and the first line by hand at the same moment are both in the room, 200 times', async (t) => {
+  const server = await serve(t, ['--rate-limit', 'off'])
+  const rooms = Array.from({ length: 200 }, (_, n) => `room-${n}`)
+  await Promise.all(rooms.map((room) => poll(server.url, room)))
+  for (const room of rooms) {
+    const posted = post(server.url, room, { msg: 'a post' })
+    await delay(Math.random() * 4) // the instant is the point
+    await Promise.all([posted, appendFile(server.file(room), 'by hand\n')])
+  }
+  for (const room of rooms) {
+    const follower = await new Follower(server.url, room).start()
+    await follower.until(({ messages }) => messages.length === 2)
+    t.deepEqual(follower.texts.toSorted(), ['a post', 'by hand'])
+    await follower.stop()
+  }
 })
 
 test('a pen that opened the file fifty posts ago writes its line into the room', async (t) => {
