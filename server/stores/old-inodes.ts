@@ -38,8 +38,6 @@ export class OldInodes {
   readonly #options: OldInodesOptions
   /** Oldest first. */
   readonly #inodes: OldInode[] = []
-  /** How many bytes they hold together. */
-  #size = 0
 
   constructor(options: OldInodesOptions) {
     this.#options = options
@@ -52,7 +50,6 @@ export class OldInodes {
   /** Takes over the open handle of a file that has just been replaced, which held `bytes`. */
   add(handle: FileHandle, signature: Signature, bytes: Buffer): void {
     this.#inodes.push({ handle, signature, bytes, until: performance.now() + GRACE_MS })
-    this.#size += bytes.length
   }
 
   /** Looks at the one that was added last, and makes room for the next. Returns whether anything was carried over. */
@@ -76,7 +73,8 @@ export class OldInodes {
   }
 
   get #isFull(): boolean {
-    return this.#inodes.length > (this.#size > MOST_BYTES ? LEAST : MOST)
+    const held = this.#inodes.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    return this.#inodes.length > (held > MOST_BYTES ? LEAST : MOST)
   }
 
   /** Lets go of the oldest as long as it is so, each after a last look. Returns whether anything was carried over. */
@@ -86,7 +84,6 @@ export class OldInodes {
     for (let [oldest] = this.#inodes; oldest && isSo(oldest); [oldest] = this.#inodes) {
       carried = (await this.#carry(oldest)) || carried
       this.#inodes.shift()
-      this.#size -= oldest.bytes.length
       closed.push(oldest.handle.close())
     }
     await Promise.all(closed)
@@ -103,7 +100,6 @@ export class OldInodes {
     const more = bytes.subarray(inode.bytes.length)
     if (!appended) await this.#options.rescue(bytes)
     else if (more.length > 0) await appendFile(this.#options.path, more)
-    this.#size += bytes.length - inode.bytes.length
     inode.signature = signature
     inode.bytes = bytes
     return appended && more.length > 0
