@@ -7,17 +7,8 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { RoomfileError } from './errors.ts'
-import { sendError, STALL_MS } from './http.ts'
-
-/** Long polls come one after the other on one connection: it must outlive the pause between two (Node's own default is 5 s). */
-const KEEP_ALIVE_MS = 75_000
-
-/** How long a client may take to say what it wants: the head of a request, and all of it. */
-const HEAD_MS = 15_000
-const REQUEST_MS = 60_000
-
-/** How often that is looked after. */
-const CHECK_MS = 5000
+import { sendError } from './http.ts'
+import type { Times } from './times.ts'
 
 /** The part of the open files that connections may take: the rest is for rooms and their locks. */
 const FOR_CONNECTIONS = 0.75
@@ -25,8 +16,7 @@ const FOR_CONNECTIONS = 0.75
 /** The part for those beyond, who are let in to be told that it is full. All others are hung up on. */
 const TO_BE_TOLD = 0.05
 
-/** How long a client may take to fetch its last answer before its connection is cut. */
-const CLOSE_MS = 3000
+/** How often connections are closed that have become idle while the server stops. */
 const SWEEP_MS = 50
 
 export interface Connections {
@@ -36,7 +26,7 @@ export interface Connections {
 }
 
 /** @param maxHeaderSize bytes that the head of a request may have */
-export function connections(site: RequestListener, maxHeaderSize: number): Connections {
+export function connections(site: RequestListener, maxHeaderSize: number, times: Times): Connections {
   const answering = new Set<ServerResponse>()
   const files = mostFiles()
   /** Those who came when it was full. */
@@ -45,20 +35,21 @@ export function connections(site: RequestListener, maxHeaderSize: number): Conne
   let closing = false
   const options = {
     keepAlive: true,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEAD_MS,
-    requestTimeout: REQUEST_MS,
-    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: times.keepAlive,
+    headersTimeout: times.head,
+    requestTimeout: times.request,
+    connectionsCheckingInterval: times.check,
     maxHeaderSize,
   }
   const server = createServer(options, (req, res) => {
     answering.add(res)
     res.once('close', () => answering.delete(res))
+    res.once('prefinish', () => req.socket.setTimeout(times.stall)) // a poll rested until here: now its answer has to be taken
     if (closing) res.shouldKeepAlive = false
     if (surplus.has(req.socket)) return sendError(res, new RoomfileError('too_busy', undefined, { headers: { Connection: 'close' } }))
     site(req, res)
   })
-  server.timeout = STALL_MS
+  server.timeout = times.stall
   server.maxConnections = Math.floor(files * (FOR_CONNECTIONS + TO_BE_TOLD))
   server.on('connection', (socket) => {
     open += 1
@@ -75,7 +66,7 @@ export function connections(site: RequestListener, maxHeaderSize: number): Conne
       endWaits()
       // An answer whose head is out already could not say so: its connection is closed once it is idle.
       const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
-      const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
+      const cut = setTimeout(() => server.closeAllConnections(), times.close)
       await closed
       clearInterval(sweep)
       clearTimeout(cut)

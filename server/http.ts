@@ -85,10 +85,7 @@ function parseType(header: string): { type: string; parameters: Record<string, s
   }
 }
 
-/** How long nothing may move on a connection while its client sends a request or takes an answer. */
-export const STALL_MS = 20_000
-
-/** A signal that is aborted when the client goes away before it has its answer; until then its connection may rest. */
+/** A signal that is aborted when the client goes away before it has its answer; until that is sent its connection may rest. */
 export function goneSignal(res: Response): AbortSignal {
   const gone = new AbortController()
   res.socket?.setTimeout(0)
@@ -135,7 +132,6 @@ export function send(
     'Cross-Origin-Resource-Policy': 'same-origin',
     ...headers,
   })
-  res.socket?.setTimeout(STALL_MS)
   res.end(body)
 }
 

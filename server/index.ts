@@ -15,6 +15,7 @@ import { Rooms } from './rooms.ts'
 import type { Store } from './store.ts'
 import { fileStore } from './stores/file.ts'
 import { memoryStore } from './stores/memory.ts'
+import { TIMES, type Times } from './times.ts'
 import { warnTo, type Warn } from './warn.ts'
 
 export type { Config } from './config.ts'
@@ -35,19 +36,26 @@ export interface Roomfile {
 /**
  * Starts a server.
  * @param options what differs from the defaults of the command line; `port: 0` takes a free port
+ * @param log where it says what is wrong; nowhere if none is given
+ * @param times durations that differ from the usual ones: for tests
  * @throws the system's error when the directory cannot be used or the port is taken
  * @example
  * const server = await roomfile({ dataDir: '/tmp/rooms', port: 0 })
  * await fetch(`${server.url}/rooms/lobby`, { method: 'POST', body: 'hello' })
  * await server.close()
  */
-export async function roomfile(options: Partial<Config> = {}, log: Logger = pino({ level: 'silent' })): Promise<Roomfile> {
+export async function roomfile(
+  options: Partial<Config> = {},
+  log: Logger = pino({ level: 'silent' }),
+  times: Partial<Times> = {},
+): Promise<Roomfile> {
   const config = { ...DEFAULTS, ...options }
-  const warn = warnTo(log)
+  const durations = { ...TIMES, ...times }
+  const warn = warnTo(log, durations.silence)
   const frameAncestors = config.frameAncestors.map((who) => (who === 'self' || who === 'none' ? `'${who}'` : who)).join(' ')
   const page = pageHandler({ own: config.client, frameAncestors, shared: config.cors.length > 0 })
-  const store = await openStore(config, warn)
-  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, warn })
+  const store = await openStore(config, durations, warn)
+  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, times: durations, warn })
   const limit = rateLimit({ postsPerSecond: config.rateLimit, trustProxy: config.trustProxy })
   const isLocal = isLoopback(config.host) && config.trustProxy.length === 0
   const site = app({
@@ -55,11 +63,12 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
     rooms,
     store,
     limits: config,
+    times: durations,
     rateLimit: limit,
     page,
     warn,
   })
-  const open = connections(site, config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS)
+  const open = connections(site, config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS, durations)
   try {
     open.server.listen(config.port, config.host)
     await once(open.server, 'listening')
@@ -80,6 +89,6 @@ export async function roomfile(options: Partial<Config> = {}, log: Logger = pino
   }
 }
 
-function openStore(config: Config, warn: Warn): Promise<Store> | Store {
-  return config.store === 'memory' ? memoryStore(config) : fileStore({ directory: config.dataDir, limits: config, warn })
+function openStore(config: Config, times: Times, warn: Warn): Promise<Store> | Store {
+  return config.store === 'memory' ? memoryStore(config) : fileStore({ directory: config.dataDir, limits: config, times, warn })
 }

@@ -22,9 +22,6 @@ export interface Attendance {
   readonly typing: readonly string[]
 }
 
-/** How long "is typing" is true without being said again. */
-const TYPING_MS = 6000
-
 /** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
 const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
 
@@ -40,6 +37,7 @@ interface Lease extends Session {
 
 export interface PresenceOptions {
   readonly leaseMs: number
+  readonly typingMs: number
   readonly deadlines: Deadlines
   /** Called when somebody's lease has run out; the session is gone then. */
   readonly expired: (session: Session) => void
@@ -154,7 +152,7 @@ export class Presence {
     const lease = this.#lease(id)
     this.#renew(lease)
     const wasTyping = lease.typingUntil > performance.now()
-    lease.typingUntil = performance.now() + TYPING_MS
+    lease.typingUntil = performance.now() + this.#options.typingMs
     if (wasTyping) return
     this.#changed()
     this.#endTyping(lease)

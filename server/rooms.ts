@@ -6,11 +6,9 @@ import { Presence } from './presence.ts'
 import { Room } from './room.ts'
 import type { RoomName } from './room-name.ts'
 import type { RoomSummary, Store } from './store.ts'
+import type { Times } from './times.ts'
 import { Deadlines, park, type Waiters } from './waiters.ts'
 import type { Warn } from './warn.ts'
-
-/** How often a room that somebody waits in is looked at without any event: should one ever be missed, this is how late we are. */
-const SAFETY_LOOK_MS = 2000
 
 /** How many idle rooms are kept ready. */
 const MOST_IDLE = 500
@@ -29,12 +27,14 @@ export interface RoomsOptions {
   readonly store: Store
   /** How long a session lasts without a poll or a post. */
   readonly leaseMs: number
+  readonly times: Times
   readonly warn: Warn
 }
 
 export class Rooms {
   readonly #store: Store
   readonly #leaseMs: number
+  readonly #times: Times
   readonly #warn: Warn
   /** In the order of their last use. */
   readonly #rooms = new Map<RoomName, Room>()
@@ -42,12 +42,13 @@ export class Rooms {
   readonly #safety: NodeJS.Timeout
   #closing = false
 
-  constructor({ store, leaseMs, warn }: RoomsOptions) {
+  constructor({ store, leaseMs, times, warn }: RoomsOptions) {
     this.#store = store
     this.#leaseMs = leaseMs
+    this.#times = times
     this.#warn = warn
     store.watch((name) => (name === undefined ? this.#lookWhereOneWaits() : this.#lookAt(this.#rooms.get(name))))
-    this.#safety = setInterval(() => this.#lookWhereOneWaits(), SAFETY_LOOK_MS)
+    this.#safety = setInterval(() => this.#lookWhereOneWaits(), times.safetyLook)
     this.#safety.unref()
   }
 
@@ -108,6 +109,7 @@ export class Rooms {
   #open(name: RoomName): Room {
     const presence = new Presence({
       leaseMs: this.#leaseMs,
+      typingMs: this.#times.typing,
       deadlines: this.#deadlines,
       expired: (session) => {
         room.tellPart(session).catch((error: unknown) => this.#warn('could not tell that somebody left', { room: name, error }))

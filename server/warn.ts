@@ -4,17 +4,15 @@ import type { Logger } from 'pino'
 /** @param details what it concerns, and the `error` if there was one */
 export type Warn = (message: string, details: { readonly room?: string; readonly error?: unknown; readonly [key: string]: unknown }) => void
 
-/** How long the same trouble is not told again: one line, and not a thousand. */
-const SILENCE_MS = 10_000
-
 const MOST_REMEMBERED = 1000
 
-export function warnTo(log: Logger): Warn {
+/** @param silence milliseconds for which the same trouble is not logged again */
+export function warnTo(log: Logger, silence: number): Warn {
   const told = new Map<string, number>()
   return (message, { error, ...details }) => {
     const key = `${message} ${details.room ?? ''} ${(error as Error | undefined)?.message ?? ''}`
     const now = performance.now()
-    if (now - (told.get(key) ?? -Infinity) < SILENCE_MS) return
+    if (now - (told.get(key) ?? -Infinity) < silence) return
     if (told.size >= MOST_REMEMBERED) told.clear()
     told.set(key, now)
     log.warn(error === undefined ? details : { ...details, err: error }, message)

@@ -10,15 +10,12 @@ import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { HTML, inertJson, maxForm, messageHtml, OTHER_FIELDS, pauseAfterError } from './html.ts'
 
-/** [gevent] a poll waits for ever; its client empties the field that is being written in with each answer, so an empty one comes rarely. */
-const WAIT_MS = 3_600_000
-
 export interface Gevent {
   readonly post: Handler
   readonly update: Handler
 }
 
-export function gevent({ rooms, limits, rateLimit }: DialectOptions): Gevent {
+export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gevent {
   return {
     /** [gevent] `msg=` → 200, empty */
     async post(req, res) {
@@ -35,12 +32,12 @@ export function gevent({ rooms, limits, rateLimit }: DialectOptions): Gevent {
         const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
         const room = rooms.get(LOBBY)
         const fresh = await rateLimit.parked(req, () =>
-          rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: WAIT_MS, signal }),
+          rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: times.geventPoll, signal }),
         )
         send(res, 200, HTML, encode(fresh ?? [], cursor))
       } catch (thrown) {
         const { status, code, message, headers } = toRoomfileError(thrown)
-        await pauseAfterError(signal)
+        await pauseAfterError(times, signal)
         send(res, status, HTML, inertJson({ error: { code, message } }), headers)
       }
     },

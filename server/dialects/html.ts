@@ -6,14 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Limits } from '../backlog.ts'
 import { toHtml } from '../markup.ts'
 import { jsonEscape, type Message } from '../message.ts'
+import type { Times } from '../times.ts'
 
 export const HTML = 'text/html; charset=utf-8'
 
-/** These clients ask again at once after an error. They are held back this long, so that an error that lasts costs little. */
-const ERROR_PAUSE_MS = 1000
-
-export function pauseAfterError(signal: AbortSignal): Promise<void> {
-  return delay(ERROR_PAUSE_MS, undefined, { signal }).catch(() => undefined)
+/** These clients ask again at once after an error: they are held back, unless they go away. */
+export function pauseAfterError({ errorPause }: Times, signal: AbortSignal): Promise<void> {
+  return delay(errorPause, undefined, { signal }).catch(() => undefined)
 }
 
 /** A form makes three bytes of one at most. */

@@ -12,9 +12,6 @@ import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { entity, maxForm, messageHtml, pauseAfterError } from './html.ts'
 
-/** [mochiweb] a poll ends after 20 s */
-const WAIT_MS = 20_000
-
 const SCRIPT = 'text/javascript; charset=utf-8'
 
 const COOKIE = 'roomfile-chat'
@@ -36,7 +33,7 @@ export interface Mochiweb {
   readonly poll: Handler
 }
 
-export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb {
+export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): Mochiweb {
   return {
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
@@ -61,12 +58,12 @@ export function mochiweb({ rooms, limits, rateLimit }: DialectOptions): Mochiweb
           const start = (from ??= earlier(placeIn(req), { timestamp: room.timestamp, n: LAST }))
           return room.messages.find((message) => isAfter(stampOf(message), start))
         }
-        const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: WAIT_MS, signal }))
+        const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: times.mochiwebPoll, signal }))
         const told = message ? stampOf(message) : (from ?? { timestamp: room.timestamp, n: LAST })
         res.setHeader('Set-Cookie', cookiesFor(req, told))
         send(res, 200, SCRIPT, inert(message ? { ok: messageHtml(message) } : { error: 'timeout' }))
       } catch (thrown) {
-        await pauseAfterError(signal)
+        await pauseAfterError(times, signal)
         send(res, 200, SCRIPT, inert({ error: 'timeout' }), toRoomfileError(thrown).headers)
       }
     },

@@ -9,9 +9,6 @@ import type { Message } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 
-/** [node_chat] a poll ends, empty, after 30 s */
-const WAIT_MS = 30_000
-
 const STARTED = Date.now()
 
 export interface NodeChat {
@@ -22,7 +19,7 @@ export interface NodeChat {
   readonly who: Handler
 }
 
-export function nodeChat({ rooms, limits, rateLimit }: DialectOptions): NodeChat {
+export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): NodeChat {
   const lobby = (): ReturnType<typeof rooms.get> => rooms.get(LOBBY)
   return {
     async join(req, res) {
@@ -67,7 +64,8 @@ export function nodeChat({ rooms, limits, rateLimit }: DialectOptions): NodeChat
         const fresh = room.messages.filter(({ timestamp }) => timestamp > from)
         return fresh.length > 0 ? fresh : undefined
       }
-      const poll = (): Promise<readonly Message[] | undefined> => rooms.until([room], tell, { ms: WAIT_MS, signal: goneSignal(res) })
+      const poll = (): Promise<readonly Message[] | undefined> =>
+        rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
       try {
         // [node_chat] whoever has no session may read as well
         const fresh = await rateLimit.parked(req, () => (room.presence.has(id) ? room.presence.attend(id, poll) : poll()))

@@ -11,14 +11,11 @@ import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { HTML, inertJson, messageHtml, pauseAfterError } from './html.ts'
 
-/** [php] the client gives up after 900 s and can not go on from there: it gets its answer before. */
-const WAIT_MS = 840_000
-
 /** A rich editor's HTML is longer than the Markdown that is kept: so much may be posted for one byte that is kept. */
 const HTML_PER_MARKDOWN = 12
 
 /** [php] one address for both: a `msg` that says something is a post, all else is a poll. */
-export function php({ rooms, limits, rateLimit }: DialectOptions): Handler {
+export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handler {
   return async (req, res) => {
     const form = await readForm(req, limits.maxMessage * HTML_PER_MARKDOWN)
     const html = form.get('msg') ?? ''
@@ -33,12 +30,12 @@ export function php({ rooms, limits, rateLimit }: DialectOptions): Handler {
     const asked = form.get('timestamp') || '0'
     try {
       const timestamp = parseTimestamp(asked)
-      const news = await rateLimit.parked(req, () => rooms.until([room], () => room.news(timestamp), { ms: WAIT_MS, signal }))
+      const news = await rateLimit.parked(req, () => rooms.until([room], () => room.news(timestamp), { ms: times.phpPoll, signal }))
       send(res, 200, HTML, encode(news ?? room.quiet))
     } catch (thrown) {
       // [php] the client's failure handler decodes the body and goes on from its timestamp: 0 where the one that it sent is not usable
       const { status, code, message, headers } = toRoomfileError(thrown)
-      await pauseAfterError(signal)
+      await pauseAfterError(times, signal)
       const timestamp = code === 'bad_timestamp' ? 0 : Number(asked)
       send(res, status, HTML, inertJson({ msg: '', timestamp, error: { code, message } }), headers)
     }

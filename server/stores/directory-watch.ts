@@ -4,13 +4,8 @@
  */
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { watch as watchFiles, type FSWatcher } from 'chokidar'
+import type { Times } from '../times.ts'
 import type { Warn } from '../warn.ts'
-
-/** How often it is made sure that the directory which we watch is the one that bears the name; without a watch, how often rooms are looked at. */
-const LOOK_MS = 250
-
-/** How long a watch that could not be had is not asked for again. */
-const RETRY_MS = 5000
 
 export interface DirectoryWatchOptions {
   readonly directory: string
@@ -18,6 +13,7 @@ export interface DirectoryWatchOptions {
   readonly concerns: (path: string) => boolean
   /** Something happened to the file at `path`; without a path, something may have happened to any. A hint. */
   readonly happened: (path?: string) => void
+  readonly times: Times
   readonly warn: Warn
 }
 
@@ -35,7 +31,7 @@ export class DirectoryWatch {
 
   constructor(options: DirectoryWatchOptions) {
     this.#options = options
-    this.#timer = setInterval(() => void this.look(), LOOK_MS)
+    this.#timer = setInterval(() => void this.look(), options.times.directoryLook)
     this.#timer.unref()
   }
 
@@ -99,9 +95,12 @@ export class DirectoryWatch {
 
   /** Goes on without a watch: rooms are looked at several times a second, until one can be had again. */
   async #giveUp(error: unknown): Promise<void> {
-    this.#options.warn(`cannot watch the directory for changes: its files are looked at every ${LOOK_MS} ms instead`, { error })
+    this.#options.warn(
+      `cannot watch the directory for changes: its files are looked at every ${this.#options.times.directoryLook} ms instead`,
+      { error },
+    )
     const letGo = this.#letGo()
-    this.#retryAt = performance.now() + RETRY_MS
+    this.#retryAt = performance.now() + this.#options.times.watchRetry
     await letGo
   }
 }

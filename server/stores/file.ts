@@ -12,6 +12,7 @@ import { DirectoryWatch } from './directory-watch.ts'
 import { openFile, readExactly, signatureOf, stateOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
 import { RoomFile } from './room-file.ts'
 import { RoomLock } from './room-lock.ts'
+import { TIMES, type Times } from '../times.ts'
 import type { Warn } from '../warn.ts'
 
 const ENDING = '.jsonl'
@@ -26,6 +27,7 @@ const TEMPORARY = /^(.+)\.jsonl\.\d+$/
 export interface FileStoreOptions {
   readonly directory: string
   readonly limits: Limits
+  readonly times?: Times
   readonly warn: Warn
 }
 
@@ -37,26 +39,27 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   const directory = resolve(options.directory)
   await mkdir(directory, { recursive: true })
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-  const store = new FileStore({ ...options, directory })
+  const store = new FileStore({ times: TIMES, ...options, directory })
   await store.sweep()
   await store.look()
   return store
 }
 
 class FileStore implements Store {
-  readonly #options: FileStoreOptions
+  readonly #options: Required<FileStoreOptions>
   readonly #watch: DirectoryWatch
   readonly #files = new Map<RoomName, RoomFile>()
   /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
   readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
   #changed: (room?: RoomName) => void = () => {}
 
-  constructor(options: FileStoreOptions) {
+  constructor(options: Required<FileStoreOptions>) {
     this.#options = options
     this.#watch = new DirectoryWatch({
       directory: options.directory,
       concerns: (path) => roomOf(path) !== undefined,
       happened: (path) => this.#hint(path),
+      times: options.times,
       warn: options.warn,
     })
   }
@@ -71,7 +74,7 @@ class FileStore implements Store {
     for (const name of await readdir(this.#options.directory)) {
       const room = TEMPORARY.exec(name)?.[1]
       if (room === undefined || !isRoomName(room)) continue
-      const lock = new RoomLock(this.#lockPath(room))
+      const lock = new RoomLock(this.#lockPath(room), this.#options.times.lock)
       await lock.hold(() => unlink(join(this.#options.directory, name)).catch(unlessMissing))
       await lock.close()
     }
@@ -137,12 +140,13 @@ class FileStore implements Store {
   #file(room: RoomName): RoomFile {
     let file = this.#files.get(room)
     if (!file) {
-      const { directory, limits, warn } = this.#options
+      const { directory, limits, times, warn } = this.#options
       file = new RoomFile({
         path: this.#path(room),
         lockPath: this.#lockPath(room),
         aside: join(directory, ASIDE),
         limits,
+        times,
         lookAgain: () => this.#changed(room),
         warn,
       })

@@ -6,9 +6,6 @@ import { fstatSync } from 'node:fs'
 import { appendFile, type FileHandle } from 'node:fs/promises'
 import { readExactly, signatureOf, type Signature } from './durable.ts'
 
-/** How long an `echo >>` may take from opening the file to writing its line: on a machine that is busy, some seconds. */
-const GRACE_MS = 3000
-
 /**
  * How many of a room are watched at most, the newest ones: each is an open file. It is enough for 40 commits a second; at 400, more than
  * any machine makes that is busy with something else, they are watched for a third of a second. More would slow down every commit.
@@ -30,6 +27,8 @@ interface OldInode {
 export interface OldInodesOptions {
   /** The file that took their name. */
   readonly path: string
+  /** Milliseconds that an inode is watched. */
+  readonly grace: number
   /** Writes down bytes that cannot be carried over, and says where. */
   readonly rescue: (bytes: Buffer) => Promise<void>
 }
@@ -49,7 +48,7 @@ export class OldInodes {
 
   /** Takes over the open handle of a file that has just been replaced, which held `bytes`. */
   add(handle: FileHandle, signature: Signature, bytes: Buffer): void {
-    this.#inodes.push({ handle, signature, bytes, until: performance.now() + GRACE_MS })
+    this.#inodes.push({ handle, signature, bytes, until: performance.now() + this.#options.grace })
   }
 
   /** Looks at the one that was added last, and makes room for the next. Returns whether anything was carried over. */

@@ -10,6 +10,7 @@ import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type Take
 import { fromSystem, isOutOfSpace } from '../errors.ts'
 import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
 import type { Appended, RoomContent } from '../store.ts'
+import type { Times } from '../times.ts'
 import {
   claimFile,
   keepAside,
@@ -27,14 +28,8 @@ import { OldInodes } from './old-inodes.ts'
 import { RoomLock } from './room-lock.ts'
 import type { Warn } from '../warn.ts'
 
-/** An edit, or a last line without a newline, is taken once the file was left alone this long: editors and slow writers write in steps. */
-const QUIET_MS = 150
-
 /** How many times a post waits for an edit to become quiet, before it takes the file as it is. */
 const PATIENCE = 3
-
-/** How often old inodes are looked at. */
-const CARRY_MS = 250
 
 const MISSING: Signature = 'missing'
 const BOM = /^\ufeff/
@@ -45,6 +40,7 @@ export interface RoomFileOptions {
   /** The directory for files as they were found, when not all of them can stay in place. */
   readonly aside: string
   readonly limits: Limits
+  readonly times: Times
   /** Called when the file should be looked at again though nothing happens to it. */
   readonly lookAgain: () => void
   readonly warn: Warn
@@ -81,8 +77,8 @@ export class RoomFile {
 
   constructor(options: RoomFileOptions) {
     this.#options = options
-    this.#lock = new RoomLock(options.lockPath)
-    this.#old = new OldInodes({ path: options.path, rescue: (bytes) => this.#rescue(bytes) })
+    this.#lock = new RoomLock(options.lockPath, options.times.lock)
+    this.#old = new OldInodes({ path: options.path, grace: options.times.grace, rescue: (bytes) => this.#rescue(bytes) })
   }
 
   /**
@@ -136,7 +132,7 @@ export class RoomFile {
       for (let patience = PATIENCE; ; patience--) {
         const appended = await this.#lock.hold(() => this.#settle(drafts, patience > 0))
         if (appended) return appended
-        await delay(QUIET_MS)
+        await delay(this.#options.times.quiet)
       }
     }).catch((error: unknown) => {
       throw fromSystem(error, 'not_kept')
@@ -225,9 +221,9 @@ export class RoomFile {
 
   /** Whether the file has stayed in one state for a moment. */
   #isQuiet({ signature, mtime }: Snapshot): boolean {
-    if (!this.#known && Date.now() - mtime > QUIET_MS) return true
+    if (!this.#known && Date.now() - mtime > this.#options.times.quiet) return true
     if (this.#unquiet?.signature !== signature) this.#unquiet = { signature, seen: performance.now() }
-    return performance.now() - this.#unquiet.seen >= QUIET_MS
+    return performance.now() - this.#unquiet.seen >= this.#options.times.quiet
   }
 
   async #snapshot(): Promise<Snapshot> {
@@ -322,7 +318,7 @@ export class RoomFile {
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined
       this.#options.lookAgain()
-    }, QUIET_MS + 5)
+    }, this.#options.times.quiet + 5)
   }
 
   #carrySoon(): void {
@@ -332,7 +328,7 @@ export class RoomFile {
         await this.#carryOver(() => this.#lock.hold(() => this.#old.look()))
         if (!this.#old.isEmpty) this.#carrySoon()
       })
-    }, CARRY_MS)
+    }, this.#options.times.carry)
   }
 }
 

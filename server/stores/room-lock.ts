@@ -15,15 +15,15 @@ import { makeDirectory, unlessMissing } from './durable.ts'
 /** A fixed width, so that writing it anew is one write of a few bytes. */
 const DIGITS = 16
 
-/** How long another process may hold a room before a post is turned away. */
-const PATIENCE_MS = 10_000
-
 export class RoomLock {
   readonly #path: string
+  readonly #patience: number
   #handle: FileHandle | undefined
 
-  constructor(path: string) {
+  /** @param patience milliseconds that another process may hold the room before `hold` fails */
+  constructor(path: string, patience: number) {
     this.#path = path
+    this.#patience = patience
   }
 
   /** Runs `work` while no other process may. One at a time within a process, too: the caller sees to that. @throws RoomfileError `room_busy` */
@@ -37,7 +37,7 @@ export class RoomLock {
   }
 
   async #lock(): Promise<FileHandle> {
-    const end = performance.now() + PATIENCE_MS
+    const end = performance.now() + this.#patience
     for (;;) {
       const handle = (this.#handle ??= await this.#open())
       while (!tryLock(handle.fd)) {

@@ -1,12 +1,14 @@
 /** Point 11: the page calls somebody who looks elsewhere, if they asked for it and the browser allows it. */
-import test from 'ava'
 import type { Page } from 'playwright-core'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { setHidden, until } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 interface Calls {
   tones: number

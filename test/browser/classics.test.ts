@@ -5,14 +5,17 @@
 import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { Locator, Page } from 'playwright-core'
 import { withPages, type Opened } from '../helpers/browser.ts'
 import { messagesIn, post, send } from '../helpers/chat.ts'
 import { SPEAKERS } from '../helpers/dialects.ts'
 import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const open = withPages(test)
+const test = needing(CHROMIUM)
+const open = withPages()
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' }
 

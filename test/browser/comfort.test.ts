@@ -1,13 +1,15 @@
 /** Point 10: languages, themes, screens, keys, and that nobody is shut out. */
-import test from 'ava'
 import type { Page } from 'playwright-core'
 import { objections } from '../helpers/axe.ts'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { DAY, lines, MINUTE, setHidden, until, writeRoom } from '../helpers/page.ts'
 import { serve, type Served } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 /** One of each kind. */
 async function fill(server: Served): Promise<void> {

@@ -1,13 +1,15 @@
 /** Writing: what the toolbar, the keys, the clipboard and an input method do to the text, and what is sent of it. */
-import test from 'ava'
 import axe from 'axe-core'
 import type { Locator, Page } from 'playwright-core'
 import type { ChatComposer } from '../../client/composer/composer.ts'
 import { withBrowser, type Person } from '../helpers/browser.ts'
 import { poll, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 const fieldOf = (page: Page): Locator => page.locator('textarea')
 const toolOf = (page: Page, name: string): Locator => page.locator(`[data-tool=${name}]`)

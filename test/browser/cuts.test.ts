@@ -1,15 +1,18 @@
 /** An hour of bad luck in a minute: two people talk on the page while the server is killed and started again, and again. */
 import { readFile } from 'node:fs/promises'
-import test from 'ava'
 import { withBrowser } from '../helpers/browser.ts'
 import { messagesIn } from '../helpers/chat.ts'
 import { until } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
+
+const test = needing(CHROMIUM)
 
 const CUTS = 20
-const OPTIONS = ['--backlog', '1000']
+const OPTIONS = { backlog: 1000 }
 
-const open = withBrowser(test)
+const open = withBrowser()
 
 test(`two pages talk while the server is killed and started ${CUTS} times: both end with what the file says, each message once`, async (t) => {
   let server = await serve(t, OPTIONS)

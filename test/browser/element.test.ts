@@ -1,11 +1,13 @@
 /** Point 13, as far as it is the element's: two of them on one page, each with its own language, theme and events. */
-import test from 'ava'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { until } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 interface Told {
   type: string

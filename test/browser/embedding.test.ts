@@ -1,13 +1,16 @@
 /** Rooms on other sites' pages: embedding.html, the example of the README, on an origin of its own. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { Locator, Page } from 'playwright-core'
 import { textsOf, withPages } from '../helpers/browser.ts'
 import { messagesIn, post } from '../helpers/chat.ts'
 import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const open = withPages(test)
+const test = needing(CHROMIUM)
+const open = withPages()
 
 const EXAMPLE = new URL('embedding.html', import.meta.url)
 
@@ -15,7 +18,7 @@ const EXAMPLE = new URL('embedding.html', import.meta.url)
 async function site(t: ExecutionContext): Promise<{ origin: string; write(html: string): Promise<void> }> {
   const pages = await freshDirectory(t)
   await writeFile(join(pages, 'favicon.ico'), '') // every browser asks for it
-  const { url } = await serve(t, ['--client', pages])
+  const { url } = await serve(t, { client: pages })
   return { origin: url.replace('127.0.0.1', 'localhost'), write: (html) => writeFile(join(pages, 'index.html'), html) }
 }
 
@@ -26,7 +29,7 @@ const textsIn = (room: Locator): Locator => room.locator('.message[data-id] .tex
 
 test('the example: one script and a tag a room, on the page of another site', async (t) => {
   const shop = await site(t)
-  const chat = await serve(t, ['--cors', shop.origin])
+  const chat = await serve(t, { cors: [shop.origin] })
   await shop.write(await example(chat))
   const { page, complaints } = await open(t, shop.origin)
   const [bicycles, repairs] = [roomOn(page, 'bicycles'), roomOn(page, 'repairs')]
@@ -46,7 +49,7 @@ test('the example: one script and a tag a room, on the page of another site', as
 
 test('the page around keeps its looks, and can change those of the room', async (t) => {
   const shop = await site(t)
-  const chat = await serve(t, ['--cors', shop.origin])
+  const chat = await serve(t, { cors: [shop.origin] })
   const before = await site(t)
   await before.write((await example(chat)).replace(/<script.*<\/script>/, ''))
   await shop.write(await example(chat))
@@ -74,7 +77,7 @@ test('the page around keeps its looks, and can change those of the room', async 
 
 test('the emoji come from the chat and not from the page that it is on', async (t) => {
   const shop = await site(t)
-  const chat = await serve(t, ['--cors', shop.origin])
+  const chat = await serve(t, { cors: [shop.origin] })
   await shop.write(await example(chat))
   const { page, complaints } = await open(t, shop.origin)
   const asked: string[] = []
@@ -92,7 +95,7 @@ test('the emoji come from the chat and not from the page that it is on', async (
 
 test('rooms of two servers stand on one page, whose script hears what is sent', async (t) => {
   const shop = await site(t)
-  const [ours, theirs] = await Promise.all([serve(t, ['--cors', shop.origin]), serve(t, ['--cors', shop.origin])])
+  const [ours, theirs] = await Promise.all([serve(t, { cors: [shop.origin] }), serve(t, { cors: [shop.origin] })])
   await post(ours.url, 'bicycles', { msg: 'ours' })
   await post(theirs.url, 'repairs', { msg: 'theirs' })
   const second = `<script type="module" src="${theirs.url}/chat-room.js"></script></head>`
@@ -115,7 +118,7 @@ test('rooms of two servers stand on one page, whose script hears what is sent', 
 
 test('rooms of two servers that have one name keep a draft each', async (t) => {
   const shop = await site(t)
-  const [ours, theirs] = await Promise.all([serve(t, ['--cors', shop.origin]), serve(t, ['--cors', shop.origin])])
+  const [ours, theirs] = await Promise.all([serve(t, { cors: [shop.origin] }), serve(t, { cors: [shop.origin] })])
   await shop.write((await example(ours)).replace('room="repairs"', `room="bicycles" src="${theirs.url}"`))
   const { page } = await open(t, shop.origin)
   const fields = page.locator('chat-room textarea')
@@ -128,7 +131,7 @@ test('rooms of two servers that have one name keep a draft each', async (t) => {
 
 test('a site that --cors does not name gets no room', async (t) => {
   const shop = await site(t)
-  const chat = await serve(t, ['--cors', 'https://example.org'])
+  const chat = await serve(t, { cors: ['https://example.org'] })
   await shop.write((await example(chat)).replace('<script', '<script onerror="document.title = `refused`"'))
   const { page } = await open(t, shop.origin)
   await page.waitForFunction(() => document.title === 'refused')

@@ -5,14 +5,17 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { Page } from 'playwright-core'
 import { withPages, type Opened } from '../helpers/browser.ts'
 import { messagesIn, post, send } from '../helpers/chat.ts'
 import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
 import { HOSTILE } from './hostile-markup.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const open = withPages(test)
+const test = needing(CHROMIUM)
+const open = withPages()
 
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' }
 const form = (fields: Record<string, string>) => ({ body: new URLSearchParams(fields).toString(), headers: FORM })
@@ -201,7 +204,7 @@ test('nothing of it runs, loads, or is anything but a message: not in our page, 
 })
 
 test('these tests would notice: markup inserted as it came runs, loads, leads astray and is seen', async (t) => {
-  const server = await serve(t, ['--client', await ownPage(t)])
+  const server = await serve(t, { client: await ownPage(t) })
   const canaries: readonly [markup: string, deed: RegExp][] = [
     ['<img src=x onerror=pwn()>', /script: ran/],
     ['<script>pwn("jquery")</script>', /script: jquery/],

@@ -1,13 +1,16 @@
 /** Our page and its scripts as a browser keeps them: what the page may not do to itself, and what other sites' pages may do with it. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import { withBrowser, withPages } from '../helpers/browser.ts'
 import { poll, post, send } from '../helpers/chat.ts'
 import { serve, type Served } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
-const open = withPages(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
+const open = withPages()
 
 test('the page makes HTML of no text but a cleaned message, and runs no script but its own', async (t) => {
   const { url } = await serve(t)
@@ -87,7 +90,7 @@ test('a page of a site that --cors names loads our script and talks in our room'
     t,
     () => `<main></main><script type="module" src="${address.script}"></script><chat-room src="${address.url}" room="dev"></chat-room>`,
   )
-  const server = await serve(t, ['--cors', theirs])
+  const server = await serve(t, { cors: [theirs] })
   Object.assign(address, { script: scriptOf(server), url: server.url })
   const { page } = await open(t, theirs)
   const embedded = page.locator('chat-room[room=dev]')
@@ -102,7 +105,7 @@ test('a page of a site that --cors names loads our script and talks in our room'
 test('a page of any other site can neither load our script, nor read, nor write', async (t) => {
   const address: { script?: string } = {}
   const theirs = await site(t, () => `<script type="module" src="${address.script}" onerror="document.title = 'refused'"></script>`)
-  const server = await serve(t, ['--cors', 'https://friend.example'])
+  const server = await serve(t, { cors: ['https://friend.example'] })
   address.script = scriptOf(server)
   await post(server.url, 'lobby', { msg: 'secret' })
   const { page } = await open(t, theirs)
@@ -151,7 +154,7 @@ test('a page of any other site can neither load our script, nor read, nor write'
 test('a site that --frame-ancestors names shows the page in a frame, and one writes there; any other shows nothing', async (t) => {
   const address: { url?: string } = {}
   const theirs = await site(t, () => `<iframe src="${address.url}"></iframe>`)
-  const open1 = await serve(t, ['--frame-ancestors', theirs])
+  const open1 = await serve(t, { frameAncestors: [theirs] })
   address.url = open1.url
   const { page, complaints } = await open(t, theirs)
   const frame = page.frameLocator('iframe')
@@ -171,7 +174,7 @@ test('a site that --frame-ancestors names shows the page in a frame, and one wri
 
 test('one signs in where the page is not secure to a browser, too', async (t) => {
   // A name that is no localhost: there browsers send no Sec-Fetch-Site, and the form has to pass by its Origin.
-  const { url } = await serve(t, ['--token', 'open-sesame', '--trust-proxy', 'loopback'])
+  const { url } = await serve(t, { token: 'open-sesame', trustProxy: ['loopback'] })
   const named = url.replace('127.0.0.1', 'chat.example')
   const { page, complaints } = await open(t, named)
   await page.locator('input[name=token]').fill('open-sesam')

@@ -1,18 +1,21 @@
 /** What is said while the server is away, in a real browser: nothing lost, nothing doubled. */
 import { readFile } from 'node:fs/promises'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { Page } from 'playwright-core'
 import { withPages } from '../helpers/browser.ts'
 import { messagesIn, poll } from '../helpers/chat.ts'
 import { withListenerPage } from '../helpers/listener-page.ts'
 import { proxy, type Proxy } from '../helpers/proxy.ts'
 import { serve, type Served } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const open = withPages(test)
-const listenerPage = withListenerPage(test)
+const test = needing(CHROMIUM)
+const open = withPages()
+const listenerPage = withListenerPage()
 
 async function network(t: ExecutionContext): Promise<{ server: Served; between: Proxy }> {
-  const server = await serve(t, ['--client', listenerPage()])
+  const server = await serve(t, { client: listenerPage() })
   return { server, between: await proxy(t, server.url) }
 }
 
@@ -82,7 +85,7 @@ test('a tab that was duplicated does not send what the other has', async (t) => 
 })
 
 test('two pages talk while the server is killed and started twenty times: both end with what the file says, each message once', async (t) => {
-  const first = await serve(t, ['--client', listenerPage(), '--backlog', '1000'])
+  const first = await serve(t, { client: listenerPage(), backlog: 1000 })
   const between = await proxy(t, first.url)
   const ann = await open(t, `${between.url}/?nick=ann`)
   const bob = await open(t, `${between.url}/?nick=bob`)
@@ -97,7 +100,7 @@ test('two pages talk while the server is killed and started twenty times: both e
       await page.evaluate((all) => all.forEach((text) => window.chat.out.add(text, '')), words)
     }
     await server.stop('SIGKILL')
-    server = await serve(t, ['--client', listenerPage(), '--backlog', '1000'], first.directory)
+    server = await serve(t, { client: listenerPage(), backlog: 1000 }, first.directory)
     between.target = server.url
     if (cut % 5 === 4) await pages[cut % 2]?.reload()
   }

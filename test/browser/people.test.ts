@@ -1,12 +1,14 @@
 /** Point 8: who is here, who is typing, one's own name, and the rooms. */
 import { readFile } from 'node:fs/promises'
-import test from 'ava'
 import { withBrowser, type Person } from '../helpers/browser.ts'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { isInLog, lines, scrollBy, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 async function call(person: Person, name: string): Promise<void> {
   await person.page.getByRole('textbox', { name: 'Your name' }).fill(name)

@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import test from 'ava'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { isInLog, lines, scrollBy, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 const PAGE = fileURLToPath(new URL('../../dist/page/', import.meta.url))
 
@@ -33,7 +35,7 @@ test('what a browser fetches before somebody asks for emoji has at most 120 KB g
 })
 
 test('of 2,000 messages the newest are there first, and the rest follows without moving them', async (t) => {
-  const server = await serve(t, ['--backlog', '2000', '--max-file', '8m'])
+  const server = await serve(t, { backlog: 2000, maxFile: 8 * 1024 ** 2 })
   await writeRoom(server, 'lobby', lines(2000))
   const { page, sees, complaints } = await visit(t, server.url)
   await page.addInitScript(() => {
@@ -57,7 +59,7 @@ test('of 2,000 messages the newest are there first, and the rest follows without
 })
 
 test('whoever scrolls up through 2,000 messages finds each where it belongs, and what comes does not move it', async (t) => {
-  const server = await serve(t, ['--backlog', '2000'])
+  const server = await serve(t, { backlog: 2000 })
   await writeRoom(server, 'lobby', lines(1990))
   const { page, sees } = await visit(t, server.url)
   await sees('line 1990')

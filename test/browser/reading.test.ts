@@ -1,12 +1,14 @@
 /** Point 6: reading. Days, what is new, where the reader is, what is folded, copied, linked to and searched for. */
 import { readFile, rename, writeFile } from 'node:fs/promises'
-import test from 'ava'
 import { textsOf, withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { DAY, isInLog, lines, MINUTE, scrollBy, setHidden, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 test('messages of one person within five minutes stand together, under one name, each with its time', async (t) => {
   const server = await serve(t)

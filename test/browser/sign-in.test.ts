@@ -1,14 +1,16 @@
 /** The page that asks for the token. */
-import test from 'ava'
 import { objections } from '../helpers/axe.ts'
 import { withPages } from '../helpers/browser.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const open = withPages(test)
+const test = needing(CHROMIUM)
+const open = withPages()
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`whoever has no token is asked for it, is told that it is wrong, and comes in with the right one; axe does not object: ${colorScheme}`, async (t) => {
-    const server = await serve(t, ['--token', 'open sesame'])
+    const server = await serve(t, { token: 'open sesame' })
     const { page, complaints } = await open(t, server.url, { colorScheme })
     t.deepEqual(await objections(page), [])
     await page.keyboard.type('open says me') // the field has the focus
@@ -27,7 +29,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 }
 
 test('whoever was wrong too often is told to wait, on the same page', async (t) => {
-  const server = await serve(t, ['--token', 'open sesame'])
+  const server = await serve(t, { token: 'open sesame' })
   const { page } = await open(t, server.url)
   for (let n = 1; n <= 11; n++) {
     await page.getByLabel('Token').fill(`wrong ${n}`)

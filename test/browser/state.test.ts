@@ -1,13 +1,15 @@
 /** Point 9: the page says how things are: the connection, what is missing, what was edited, who is let in. */
-import test from 'ava'
 import type { Page } from 'playwright-core'
 import { withBrowser, withPages } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { setHidden } from '../helpers/page.ts'
 import { serve, type Served } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
-const open = withPages(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
+const open = withPages()
 
 const again = (t: Parameters<typeof serve>[0], first: Served, args: string[] = []): Promise<Served> =>
   serve(t, ['-p', new URL(first.url).port, ...args], first.directory)
@@ -57,12 +59,12 @@ test('what was written meanwhile waits on the page and goes when the server is b
 })
 
 test('who was away for too long is told where messages are missing', async (t) => {
-  const first = await serve(t, ['--backlog', '5'])
+  const first = await serve(t, { backlog: 5 })
   await post(first.url, 'lobby', { msg: 'before' })
   const { page, sees, shown } = await visit(t, first.url)
   await sees('before')
   await first.stop('SIGKILL')
-  const elsewhere = await serve(t, ['--backlog', '5'], first.directory)
+  const elsewhere = await serve(t, { backlog: 5 }, first.directory)
   for (let n = 1; n <= 10; n++) await post(elsewhere.url, 'lobby', { msg: `meanwhile ${n}` })
   await elsewhere.stop()
   await again(t, first, ['--backlog', '5'])
@@ -72,7 +74,7 @@ test('who was away for too long is told where messages are missing', async (t) =
 })
 
 test('who is signed out is told so with a way to sign in, and goes on where they were after it', async (t) => {
-  const first = await serve(t, ['--token', 'the old token'])
+  const first = await serve(t, { token: 'the old token' })
   const { page, context } = await open(t, first.url)
   await page.locator('input[name=token]').fill('the old token')
   await page.keyboard.press('Enter')
@@ -95,7 +97,7 @@ test('who is signed out is told so with a way to sign in, and goes on where they
 })
 
 test('a refusal of the server is told in the language of the page; one that the page has no words for in the server’s', async (t) => {
-  const server = await serve(t, ['--max-message', '1k'])
+  const server = await serve(t, { maxMessage: 1024 })
   const li = await visit(t, server.url, { locale: 'zh-CN' })
   await li.say('长'.repeat(1000))
   await li.page.getByRole('alert').filter({ hasText: '没有发出。 消息太长了。' }).waitFor()

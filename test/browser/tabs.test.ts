@@ -1,6 +1,6 @@
 /** Many tabs of one browser: one poll for all of them, one session for one person, nothing left behind. */
 import { readFile } from 'node:fs/promises'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Heard } from './listener/page.ts'
 import { withPages } from '../helpers/browser.ts'
@@ -8,11 +8,14 @@ import { messagesIn, poll, post } from '../helpers/chat.ts'
 import { withListenerPage } from '../helpers/listener-page.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const open = withPages(test)
-const listenerPage = withListenerPage(test)
+const test = needing(CHROMIUM)
+const open = withPages()
+const listenerPage = withListenerPage()
 
-const serveListener = (t: ExecutionContext) => serve(t, ['--client', listenerPage()])
+const serveListener = (t: ExecutionContext) => serve(t, { client: listenerPage() })
 
 async function tab(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage()
@@ -146,7 +149,7 @@ test('all tabs go on across a restart of the server, with their session', async 
   network.target = undefined
   await first.stop('SIGKILL')
   for (const each of [page, other]) await each.waitForFunction(() => window.heard.states.includes('waiting'))
-  const second = await serve(t, [], first.directory)
+  const second = await serve(t, {}, first.directory)
   network.target = second.url
   await post(second.url, 'lobby', { msg: 'back' })
   for (const each of [page, other]) await hears(each, 'back')

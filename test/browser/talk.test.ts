@@ -1,11 +1,13 @@
 /** People with the page open: they talk to each other, to scripts and to the file. */
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import test from 'ava'
 import { withBrowser } from '../helpers/browser.ts'
 import { messagesIn, poll, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
+import { needing } from '../helpers/needing.ts'
+import { CHROMIUM } from '../helpers/programs.ts'
 
-const visit = withBrowser(test)
+const test = needing(CHROMIUM)
+const visit = withBrowser()
 
 test('two pages talk, and the file shows the conversation', async (t) => {
   const server = await serve(t)
@@ -121,7 +123,7 @@ test('a page whose server goes away says so, and goes on when it is back', async
   await alice.page.locator('.message[data-id]', { hasText: 'before' }).waitFor()
   await first.stop('SIGKILL')
   await alice.page.locator('.notice .retry').waitFor()
-  const second = await serve(t, ['-p', new URL(first.url).port], first.directory)
+  const second = await serve(t, { port: Number(new URL(first.url).port) }, first.directory)
   await post(second.url, 'lobby', { msg: 'meanwhile' })
   await alice.sees('meanwhile')
   await alice.page.locator('.state.connected').waitFor()
@@ -129,7 +131,7 @@ test('a page whose server goes away says so, and goes on when it is back', async
 })
 
 test('a text that is refused stays on the page with the reason, and can be taken back into the field', async (t) => {
-  const server = await serve(t, ['--max-message', '1k'])
+  const server = await serve(t, { maxMessage: 1024 })
   const alice = await visit(t, server.url)
   await alice.say('x'.repeat(2000))
   await alice.page

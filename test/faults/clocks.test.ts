@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess, type ServedProcess } from '../helpers/serve.ts'
 
 const STEPS = sized(20, 500)
 const POSTERS = 10
@@ -18,7 +18,7 @@ const DAY = 24 * HOUR
 
 const LIBRARY = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0]
 
-interface Clocked extends Served {
+interface Clocked extends ServedProcess {
   /** Sets the clock to so many seconds from the true time. */
   readonly step: (seconds: number) => Promise<void>
 }
@@ -34,7 +34,7 @@ async function serveClocked(t: ExecutionContext, args: readonly string[] = []): 
     'FAKETIME_DONT_FAKE_MONOTONIC=1',
     'NO_FAKE_STAT=1',
   ]
-  return { ...(await serve(t, ['--rate-limit', 'off', ...args], undefined, ['env', ...variables])), step }
+  return { ...(await serveProcess(t, ['--rate-limit', 'off', ...args], undefined, ['env', ...variables])), step }
 }
 
 test(`${STEPS} steps of up to a day, back and forth, under ${POSTERS} posters and a pen: all is delivered once and in order`, async (t) => {

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { poll, post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess } from '../helpers/serve.ts'
 import { strace } from '../helpers/strace.ts'
 
 const CALLS = 'openat,write,writev,fsync,rename,fcntl,close'
 
 test('a post and the poll that it wakes are answered after write, fsync, rename and fsync of the directory', async (t) => {
-  const server = await serve(t)
+  const server = await serveProcess(t)
   const { timestamp } = await post(server.url, 'lobby', { msg: 'before' })
   const trace = join(await freshDirectory(t), 'trace')
   const detach = await strace(server, ['-s', '200', '-e', `trace=${CALLS}`, '-o', trace])

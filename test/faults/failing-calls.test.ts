@@ -9,7 +9,7 @@ import test from 'ava'
 import { newCid } from '../../client/client.ts'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve, temporariesIn, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess, temporariesIn, type ServedProcess } from '../helpers/serve.ts'
 import { inject } from '../helpers/strace.ts'
 
 const POSTS = sized(20, 200)
@@ -21,7 +21,7 @@ interface Trouble {
   readonly name: string
   /** A command that the server runs under. */
   readonly under?: (directory: string) => readonly string[]
-  readonly start: (server: Served, files: string, attack: Attack) => Promise<Mend>
+  readonly start: (server: ServedProcess, files: string, attack: Attack) => Promise<Mend>
   readonly code: string
   readonly status: number
 }
@@ -39,11 +39,11 @@ const onSmallDisk = (directory: string): readonly string[] => [
 /** Root may write everywhere; without this capability it has to ask, as everybody. */
 const asAnybody = (): readonly string[] => (process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] : [])
 
-async function openFiles(server: Served): Promise<number[]> {
+async function openFiles(server: ServedProcess): Promise<number[]> {
   return (await readdir(`/proc/${server.process.pid}/fd`)).map(Number)
 }
 
-async function limitOpenFiles(server: Served, most: number): Promise<void> {
+async function limitOpenFiles(server: ServedProcess, most: number): Promise<void> {
   const [code] = (await once(spawn('prlimit', ['--pid', String(server.process.pid), `--nofile=${most}:`]), 'exit')) as [number]
   if (code !== 0) throw new Error(`prlimit ended with ${code}`)
 }
@@ -156,7 +156,7 @@ for (const { name, under, start, status, code } of troubles) {
   test(`${name}: ${status} ${code} for the posts that meet it, reads go on, and it is over when it is over`, async (t) => {
     const attack = new Attack(name)
     const directory = await freshDirectory(t)
-    const server = await serve(t, ['--rate-limit', 'off', '--backlog', '1000'], directory, under?.(directory))
+    const server = await serveProcess(t, ['--rate-limit', 'off', '--backlog', '1000'], directory, under?.(directory))
     const files = `/proc/${server.process.pid}/root${directory}`
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     for (const msg of ['one', 'two', 'three']) await attack.post(server.url, msg, { agent })
@@ -190,12 +190,12 @@ for (const { name, under, start, status, code } of troubles) {
 }
 
 test('a room that nobody asked for before is read where nothing may be written, if its file is as a commit left it', async (t) => {
-  const first = await serve(t)
+  const first = await serveProcess(t)
   for (const msg of ['one', 'two']) await post(first.url, 'archive', { msg })
   const told = await poll(first.url, 'archive')
   await first.stop()
   await rm(`${first.directory}/.roomfile`, { recursive: true }) // as a copy of the files alone would be
-  const server = await serve(t, [], first.directory, asAnybody())
+  const server = await serveProcess(t, [], first.directory, asAnybody())
   await writeFile(server.file('by-hand'), 'by hand\n')
   await chmod(first.directory, 0o500)
   t.deepEqual(await poll(server.url, 'archive'), told)
@@ -212,7 +212,7 @@ test('a room that nobody asked for before is read where nothing may be written, 
 })
 
 /** Resolves once the kernel tells the server of changes in its directory: by an inotify watch on its inode. */
-async function untilWatched(server: Served): Promise<void> {
+async function untilWatched(server: ServedProcess): Promise<void> {
   const { ino } = await stat(server.directory)
   const fdinfo = `/proc/${server.process.pid}/fdinfo`
   for (;;) {
@@ -223,7 +223,7 @@ async function untilWatched(server: Served): Promise<void> {
 }
 
 test('the directory is removed with all that is in it, and made anew: the room is empty, everyone is told, and posting works', async (t) => {
-  const server = await serve(t)
+  const server = await serveProcess(t)
   await post(server.url, 'lobby', { msg: 'before' })
   const alice = await new Follower(server.url, 'lobby').start()
   await rm(server.directory, { recursive: true, maxRetries: 10, retryDelay: 20 }) // the server may be making its lock in it just then
@@ -241,7 +241,7 @@ test('the directory is removed with all that is in it, and made anew: the room i
 
 test('where no watch is to be had, files are looked at instead, the log says so, and it ends when there is one again', async (t) => {
   const none = ['unshare', '--map-root-user', 'sh', '-c', 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$0" "$@"']
-  const server = await serve(t, [], undefined, none)
+  const server = await serveProcess(t, [], undefined, none)
   t.true(server.log.some((line) => line.includes('cannot watch the directory')))
   await post(server.url, 'lobby', { msg: 'a post' })
   const alice = await new Follower(server.url, 'lobby').start()

@@ -2,13 +2,13 @@
 import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { serve } from '../helpers/serve.ts'
+import { serveProcess } from '../helpers/serve.ts'
 
 /** 16 blocks of 512 bytes: a file of 8 KiB is the largest that the server can write. */
 const LIMITED = ['sh', '-c', 'ulimit -f 16; exec "$0" "$@"']
 
 test('when a post does not fit, it is refused, the file is whole, reads go on, and posts too as soon as there is room', async (t) => {
-  const server = await serve(t, [], undefined, LIMITED)
+  const server = await serveProcess(t, [], undefined, LIMITED)
   const msg = 'x'.repeat(1000)
   const answers = []
   for (let n = 0; n < 10; n++) answers.push(await send(`${server.url}/rooms/lobby`, { body: `${n} ${msg}` }))

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { Attack, sized } from '../helpers/attack.ts'
 import { messagesIn, poll } from '../helpers/chat.ts'
-import { freshDirectory, serve, temporariesIn } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess, temporariesIn } from '../helpers/serve.ts'
 
 const ROUNDS = sized(20, 200)
 const POSTERS = 50
@@ -19,7 +19,7 @@ test(`killed ${ROUNDS} times under ${POSTERS} posters: nothing acknowledged is l
   let timestamp = 0
   for (let round = 0; round < ROUNDS; round++) {
     const since = performance.now()
-    const server = await serve(t, OPTIONS, directory)
+    const server = await serveProcess(t, OPTIONS, directory)
     t.deepEqual(await temporariesIn(directory), [], 'a temporary file outlived the start')
     await attack.recover(server.url, `round ${round}`, since)
     const killed = new AbortController()
@@ -46,7 +46,7 @@ test(`killed ${ROUNDS} times under ${POSTERS} posters: nothing acknowledged is l
     killed.abort()
     await Promise.all([...posters, reader])
   }
-  const server = await serve(t, OPTIONS, directory)
+  const server = await serveProcess(t, OPTIONS, directory)
   const news = await poll(server.url, 'lobby', { timestamp, wait: 0 })
   t.is(news.reset ?? news.gap, undefined)
   heard.push(...news.messages.map(({ msg }) => msg))

@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { sized, tell } from '../helpers/attack.ts'
 import { Follower, poll, post } from '../helpers/chat.ts'
 import { heapOf, INSPECTED } from '../helpers/heap.ts'
-import { serve, type Served } from '../helpers/serve.ts'
+import { serveProcess, type ServedProcess } from '../helpers/serve.ts'
 
 const PARKED = sized(2000, 10_000)
 const CUT_SECONDS = sized(3, 60)
@@ -24,14 +24,14 @@ const DRIBBLE = 500
 
 const head = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
 
-async function dial({ url }: Served): Promise<Socket> {
+async function dial({ url }: ServedProcess): Promise<Socket> {
   const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
   socket.on('error', () => socket.destroy()) // being cut is what they are here for
   return socket
 }
 
-async function dialMany(t: ExecutionContext, server: Served, count: number): Promise<Socket[]> {
+async function dialMany(t: ExecutionContext, server: ServedProcess, count: number): Promise<Socket[]> {
   const sockets: Socket[] = []
   t.teardown(() => sockets.forEach((socket) => socket.destroy()))
   while (sockets.length < count)
@@ -40,14 +40,14 @@ async function dialMany(t: ExecutionContext, server: Served, count: number): Pro
 }
 
 /** What a process holds at the moment. */
-async function held({ process }: Served): Promise<{ files: number; mib: number }> {
+async function held({ process }: ServedProcess): Promise<{ files: number; mib: number }> {
   const files = (await readdir(`/proc/${process.pid}/fd`)).length
   const [, kib] = /^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${process.pid}/status`, 'utf8')) ?? []
   return { files, mib: Math.round(Number(kib) / 1024) }
 }
 
 /** Resolves once the server has no more files open than that. A server that keeps them lets the test run into its timeout. */
-async function untilGivenBack(server: Served, files: number): Promise<{ files: number; mib: number }> {
+async function untilGivenBack(server: ServedProcess, files: number): Promise<{ files: number; mib: number }> {
   for (;;) {
     const now = await held(server)
     if (now.files <= files) return now
@@ -56,7 +56,7 @@ async function untilGivenBack(server: Served, files: number): Promise<{ files: n
 }
 
 interface Bystanders {
-  readonly server: Served
+  readonly server: ServedProcess
   /** What the server held before the crowd came. */
   readonly before: { files: number; mib: number }
   /** One says something, the other hears it. */
@@ -72,9 +72,9 @@ async function serveBystanders(
     args = [],
     under,
     prepare,
-  }: { args?: readonly string[]; under?: readonly string[]; prepare?: (server: Served) => Promise<unknown> } = {},
+  }: { args?: readonly string[]; under?: readonly string[]; prepare?: (server: ServedProcess) => Promise<unknown> } = {},
 ): Promise<Bystanders> {
-  const server = await serve(t, ['--rate-limit', 'off', ...args], undefined, under)
+  const server = await serveProcess(t, ['--rate-limit', 'off', ...args], undefined, under)
   const alice = await new Follower(server.url, 'lobby').start()
   const bob = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(async () => {

@@ -6,24 +6,24 @@ import test, { type ExecutionContext } from 'ava'
 import { connect, type Message } from '../../client/client.ts'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve, temporariesIn, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess, temporariesIn, type ServedProcess } from '../helpers/serve.ts'
 import { strace } from '../helpers/strace.ts'
 
 const ROUNDS = sized(5, 100)
 const RESTARTS = sized(1, 10)
 const OPTIONS = ['--rate-limit', 'off', '--backlog', '1000000', '--max-file', '64m']
 
-async function serveSome(t: ExecutionContext, count: number): Promise<Served[]> {
+async function serveSome(t: ExecutionContext, count: number): Promise<ServedProcess[]> {
   const directory = await freshDirectory(t)
-  return Promise.all(Array.from({ length: count }, () => serve(t, OPTIONS, directory)))
+  return Promise.all(Array.from({ length: count }, () => serveProcess(t, OPTIONS, directory)))
 }
 
 /** Another server in the place of one that is gone: same directory, same port. */
-function replace(t: ExecutionContext, { directory, url }: Served): Promise<Served> {
-  return serve(t, [...OPTIONS, '-p', new URL(url).port], directory)
+function replace(t: ExecutionContext, { directory, url }: ServedProcess): Promise<ServedProcess> {
+  return serveProcess(t, [...OPTIONS, '-p', new URL(url).port], directory)
 }
 
-async function said(server: Served): Promise<string[]> {
+async function said(server: ServedProcess): Promise<string[]> {
   return messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ msg }) => msg)
 }
 
@@ -52,22 +52,22 @@ for (const count of [2, 4]) {
   test(`${count} servers on one directory, one of them killed ${ROUNDS} times: nothing acknowledged is lost, and all tell the same`, async (t) => {
     const attack = new Attack(`${count} servers, one killed ${ROUNDS} times`)
     const servers = await serveSome(t, count)
-    const survivor = servers[0] as Served
+    const survivor = servers[0] as ServedProcess
     const alice = await new Follower(survivor.url, 'lobby').start()
     const ending = new AbortController()
     const posters = Array.from({ length: 20 }, async (_, poster) => {
       for (let n = 0; !ending.signal.aborted; n++) {
         const cid = `${poster}:${n}`
         let at = poster + n
-        while ((await attack.post((servers[at % count] as Served).url, cid, { cid }))?.status !== 201) at += 1 // the next server, then
+        while ((await attack.post((servers[at % count] as ServedProcess).url, cid, { cid }))?.status !== 201) at += 1 // the next server, then
       }
     })
     for (let round = 0; round < ROUNDS; round++) {
       const which = 1 + (round % (count - 1))
       await delay(Math.random() * 100) // the instant is the point
-      await (servers[which] as Served).stop('SIGKILL')
+      await (servers[which] as ServedProcess).stop('SIGKILL')
       await attack.recover(survivor.url, `round ${round}`)
-      servers[which] = await replace(t, servers[which] as Served)
+      servers[which] = await replace(t, servers[which] as ServedProcess)
     }
     ending.abort()
     await Promise.all(posters)
@@ -91,7 +91,7 @@ test(`4 servers restarted in turn, ${RESTARTS} times each, under load: no client
   const attack = new Attack(`rolling restart of 4 servers, ${RESTARTS} times each`)
   const servers = await serveSome(t, 4)
   // Who saw the room empty cannot be told after a restart whether anything was dropped since: that is a gap, and not what is tested here.
-  await attack.post((servers[0] as Served).url, 'the first')
+  await attack.post((servers[0] as ServedProcess).url, 'the first')
   let alarms = 0
   const restarting = new AbortController()
   const hearing = new AbortController()
@@ -123,7 +123,7 @@ test(`4 servers restarted in turn, ${RESTARTS} times each, under load: no client
   }
   restarting.abort()
   await Promise.all(posting)
-  const inFile = await said(servers[0] as Served)
+  const inFile = await said(servers[0] as ServedProcess)
   while (clients.some(({ heard }) => heard.length < inFile.length)) await delay(10)
   hearing.abort()
   await Promise.all(following)

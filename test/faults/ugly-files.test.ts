@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, send } from '../helpers/chat.ts'
-import { freshDirectory, serve } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess } from '../helpers/serve.ts'
 
 const MIB = 1024 * 1024
 const HUGE = sized(20, 200) * MIB
@@ -101,7 +101,7 @@ for (const { name, bytes, shows, newest } of uglies) {
     const directory = await freshDirectory(t)
     const ugly = bytes()
     await writeFile(join(directory, 'lobby.jsonl'), ugly)
-    const server = await serve(t, [], directory)
+    const server = await serveProcess(t, [], directory)
     const { messages, msg } = await poll(server.url, 'lobby', { wait: 0 })
     t.is(messages.length, shows)
     t.true(msg.startsWith(newest), msg.slice(0, 80))
@@ -113,7 +113,7 @@ for (const { name, bytes, shows, newest } of uglies) {
   })
 
   test(`${name}: put in the place of a room in use`, async (t) => {
-    const server = await serve(t)
+    const server = await serveProcess(t)
     await send(`${server.url}/rooms/lobby`, { body: 'before' })
     const alice = await new Follower(server.url, 'lobby').start()
     const ugly = bytes()

@@ -1,6 +1,9 @@
-/** A real browser for tests: Debian's Chromium, one a test file, a context of its own for each person. */
-import type { ExecutionContext, TestFn } from 'ava'
+/** A real browser for tests: Chromium, one a test file, a context of its own for each person. */
+import ava, { type ExecutionContext } from 'ava'
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
+import { keepPicture } from './evidence.ts'
+import { BROWSER_LIMIT_MS, TEST_LIMIT_MS } from './limits.ts'
+import { CHROMIUM, pathOf } from './programs.ts'
 
 const ARGS = [
   '--no-sandbox',
@@ -30,16 +33,25 @@ export interface Person extends Opened {
   readonly shown: () => Promise<string[]>
 }
 
+/** Opens a page at an address, in a context that the test's end closes. */
+type Open<T> = (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<T>
+
 /** Starts the browser before the tests of a file and stops it after them; opens any page. */
-export function withPages(test: TestFn): (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<Opened> {
+export function withPages(): Open<Opened> {
+  const executablePath = pathOf(CHROMIUM)
   let browser: Browser | undefined
-  test.before(async () => {
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGS })
-  })
-  test.after.always(() => browser?.close())
+  if (executablePath !== undefined) {
+    ava.before(async (t) => {
+      t.timeout(TEST_LIMIT_MS)
+      browser = await chromium.launch({ executablePath, args: ARGS, timeout: BROWSER_LIMIT_MS })
+    })
+    ava.after.always(() => browser?.close())
+  }
   return async (t, url, options = {}) => {
     if (!browser) throw new Error('the browser has not started')
+    t.timeout(TEST_LIMIT_MS)
     const context = await browser.newContext({ locale: 'en-GB', ...options })
+    context.setDefaultTimeout(BROWSER_LIMIT_MS)
     t.teardown(() => context.close())
     const page = await context.newPage()
     const complaints: string[] = []
@@ -47,14 +59,15 @@ export function withPages(test: TestFn): (t: ExecutionContext, url: string, opti
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
     })
     page.on('pageerror', (error) => complaints.push(error.message))
+    t.teardown(() => keepPicture(t, page, complaints))
     await page.goto(url)
     return { page, context, complaints }
   }
 }
 
 /** The same for our own page, with what a person does there. */
-export function withBrowser(test: TestFn): (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<Person> {
-  const open = withPages(test)
+export function withBrowser(): Open<Person> {
+  const open = withPages()
   return async (t, url, options) => {
     const opened = await open(t, url, options)
     await opened.page.locator('.state.connected').waitFor()

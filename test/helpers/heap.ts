@@ -1,12 +1,12 @@
 /** What a server really holds in its memory, once all garbage is gone: asked of its debugger. The memory of the process tells how much it once had. */
 import { once } from 'node:events'
-import type { Served } from './serve.ts'
+import type { ServedProcess } from './serve.ts'
 
 /** What the server has to run under. */
 export const INSPECTED = ['env', 'NODE_OPTIONS=--inspect=127.0.0.1:0']
 
 /** @returns MiB of live objects */
-export async function heapOf({ log }: Served): Promise<number> {
+export async function heapOf({ log }: ServedProcess): Promise<number> {
   const address = /ws:\S+/.exec(log.join('\n'))?.[0]
   if (address === undefined) throw new Error('the server does not run under INSPECTED')
   const socket = new WebSocket(address)

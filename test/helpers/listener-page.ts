@@ -3,19 +3,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { TestFn } from 'ava'
+import ava from 'ava'
 import { bundle } from '../../client/build.ts'
 
 const SOURCE = fileURLToPath(new URL('../browser/listener/page.ts', import.meta.url))
 
 /** Builds it once for a test file; the returned function says where it is. */
-export function withListenerPage(test: TestFn): () => string {
+export function withListenerPage(): () => string {
   let directory = ''
-  test.before(async () => {
+  ava.before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'roomfile-page-'))
     const { assets } = await bundle(directory, [SOURCE])
     await writeFile(join(directory, 'index.html'), `<!doctype html><script type="module" src="${assets.get('page.ts')}"></script>`)
   })
-  test.after.always(() => rm(directory, { recursive: true, force: true }))
+  ava.after.always(() => rm(directory, { recursive: true, force: true }))
   return () => directory
 }

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { messagesIn, post, send } from './chat.ts'
-import { serve, type Served } from './serve.ts'
+import { serve, type Served, type ServeOptions } from './serve.ts'
 
 /**
  * Sends these bytes on a connection of their own, and resolves to all that comes back until the server closes it.
@@ -49,8 +49,8 @@ export interface Besieged {
 }
 
 /** A server with one message in the lobby, to be attacked. */
-export async function besiege(t: ExecutionContext, args: readonly string[] = []): Promise<Besieged> {
-  const server = await serve(t, ['--rate-limit', 'off', ...args])
+export async function besiege(t: ExecutionContext, options: ServeOptions = {}): Promise<Besieged> {
+  const server = await serve(t, { rateLimit: 0, ...options })
   const { url, directory, log } = server
   await post(url, 'lobby', { msg: 'before' })
   const before = await filesIn(directory)

@@ -1,4 +1,7 @@
-/** Starts the real server as a process of its own, on a directory of its own, for one test. */
+/**
+ * The real server for one test: in the test's own process (`serve`), or as a process of its own where the process is the point (`serveProcess`):
+ * signals, kills, system calls, the command line. Each on a directory of its own.
+ */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -7,19 +10,34 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import { pino } from 'pino'
+import { roomfile, type Config } from '../../server/index.ts'
+import type { Times } from '../../server/times.ts'
+import { keepEvidence } from './evidence.ts'
+import { TEST_LIMIT_MS } from './limits.ts'
 
 export const BIN = fileURLToPath(new URL('../../server/bin.ts', import.meta.url))
 
 export interface Served {
   readonly url: string
   readonly directory: string
-  readonly process: ChildProcess
   /** What it has logged so far, a JSON object a line. */
   readonly log: readonly string[]
   /** The path of a room's file. */
   readonly file: (room: string) => string
+  /** Stops it cleanly. */
+  readonly close: () => Promise<void>
+}
+
+export interface ServedProcess extends Omit<Served, 'close'> {
+  readonly process: ChildProcess
   /** Sends a signal and resolves to the exit code, null when the signal ended it. */
-  stop(signal?: NodeJS.Signals): Promise<number | null>
+  readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
+}
+
+/** What differs from the defaults of the command line, and durations that are shorter than the usual ones. */
+export interface ServeOptions extends Partial<Config> {
+  readonly times?: Partial<Times>
 }
 
 /** A fresh directory that goes when the test ends. */
@@ -34,6 +52,23 @@ export async function temporariesIn(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => /\.\d+$/.test(name))
 }
 
+/**
+ * Starts a server in this process, on a free port of 127.0.0.1.
+ * @param directory one that another server uses as well, or used before; a fresh one if none is given
+ */
+export async function serve(t: ExecutionContext, { times = {}, ...options }: ServeOptions = {}, directory?: string): Promise<Served> {
+  t.timeout(TEST_LIMIT_MS)
+  const dataDir = directory ?? (await freshDirectory(t))
+  const log: string[] = []
+  keepEvidence(t, dataDir, log)
+  const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line.trimEnd()) })
+  const { url, close } = await roomfile({ host: '127.0.0.1', port: 0, dataDir, ...options }, logger, times)
+  let closed: Promise<void> | undefined
+  const closeOnce = (): Promise<void> => (closed ??= close())
+  t.teardown(closeOnce)
+  return { url, directory: dataDir, log, file: (room) => join(dataDir, `${room}.jsonl`), close: closeOnce }
+}
+
 /** @param under a command that runs the server, such as one that limits it */
 export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, under: readonly string[] = []): ChildProcess {
   const [command = '', ...rest] = [...under, process.execPath, BIN, ...args]
@@ -42,31 +77,32 @@ export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, under:
 }
 
 /**
- * Starts a server on a free port of localhost.
+ * Starts a server as a process of its own, on a free port of 127.0.0.1.
  * @param args options of the command line
- * @param directory a directory that another server uses as well, or used before; a fresh one if none is given
+ * @param directory one that another server uses as well, or used before; a fresh one if none is given
  */
-export async function serve(
+export async function serveProcess(
   t: ExecutionContext,
   args: readonly string[] = [],
   directory?: string,
   under?: readonly string[],
-): Promise<Served> {
-  const dir = directory ?? (await freshDirectory(t))
-  const child = run(['--json-logs', '-p', '0', '-H', '127.0.0.1', ...args, dir], {}, under)
+): Promise<ServedProcess> {
+  t.timeout(TEST_LIMIT_MS)
+  const dataDir = directory ?? (await freshDirectory(t))
+  const log: string[] = []
+  keepEvidence(t, dataDir, log)
+  const child = run(['--json-logs', '-p', '0', '-H', '127.0.0.1', ...args, dataDir], {}, under)
   const exited = once(child, 'exit') as Promise<[number | null]>
   t.teardown(async () => {
     child.kill('SIGKILL')
     await exited
   })
-  const log: string[] = []
-  const url = await listening(child, t, log)
   return {
-    url,
-    directory: dir,
+    url: await listening(child, log),
+    directory: dataDir,
     process: child,
     log,
-    file: (room) => join(dir, `${room}.jsonl`),
+    file: (room) => join(dataDir, `${room}.jsonl`),
     async stop(signal = 'SIGTERM') {
       child.kill(signal)
       const [code] = await exited
@@ -75,17 +111,16 @@ export async function serve(
   }
 }
 
-/** Resolves to the address that the server says it listens on; tells the test what else it says. */
-function listening(child: ChildProcess, t: ExecutionContext, log: string[]): Promise<string> {
+/** Resolves to the address that the server says it listens on; keeps what it logs. */
+function listening(child: ChildProcess, log: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it listened`)))
+    child.once('exit', (code) => reject(new Error([`the server ended with ${code} before it listened`, ...log].join('\n'))))
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue
       createInterface(stream).on('line', (line) => {
         log.push(line)
         const { url } = line.startsWith('{') ? (JSON.parse(line) as { url?: string }) : {}
         if (url !== undefined) resolve(url)
-        else if (!line.includes('answering parked polls')) t.log(line)
       })
     }
   })

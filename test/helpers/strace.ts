@@ -1,14 +1,14 @@
 /** Looks on, or meddles, as a server calls the system. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Served } from './serve.ts'
+import type { ServedProcess } from './serve.ts'
 
 /**
  * Attaches strace to a running server, all its threads.
  * @param args what to trace, to inject, to write where
  * @returns what lets go of the server again
  */
-export async function strace(server: Served, args: readonly string[]): Promise<() => Promise<void>> {
+export async function strace(server: ServedProcess, args: readonly string[]): Promise<() => Promise<void>> {
   const child = spawn('strace', ['-f', ...args, '-p', String(server.process.pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
   await once(child.stderr, 'data') // it says that it is attached
   return async () => {
@@ -19,7 +19,7 @@ export async function strace(server: Served, args: readonly string[]): Promise<(
 }
 
 /** Makes system calls fail. @param fault calls and error, as strace writes them: `fsync:error=EIO` */
-export function inject(server: Served, fault: string): Promise<() => Promise<void>> {
+export function inject(server: ServedProcess, fault: string): Promise<() => Promise<void>> {
   const calls = fault.split(':')[0] ?? ''
   return strace(server, ['-e', `trace=${calls}`, '-e', `inject=${fault}`, '-o', '/dev/null'])
 }

@@ -191,7 +191,7 @@ test('any body of any type, that is no message', async (t) => {
 })
 
 test('any word for the token lets nobody in', async (t) => {
-  const { url } = await serve(t, ['--token', 'open-sesame', '--trust-proxy', 'loopback'])
+  const { url } = await serve(t, { token: 'open-sesame', trustProxy: ['loopback'] })
   let n = 0
   const word = fc.oneof(
     headerValue,

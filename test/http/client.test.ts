@@ -127,7 +127,7 @@ test('a session outlives a restart of the server: it is begun again by itself', 
   const { nick } = await ann.room.join('ann')
   t.is(nick, 'ann')
   await first.stop('SIGKILL')
-  const second = await serve(t, ['-p', new URL(first.url).port], first.directory)
+  const second = await serve(t, { port: Number(new URL(first.url).port) }, first.directory)
   await ann.heard.until(({ sessions }) => sessions.length === 2)
   t.is(ann.heard.sessions[1]?.nick, 'ann')
   t.deepEqual(await who(second.url), ['ann'])
@@ -142,7 +142,7 @@ test('who finds the nick taken after a restart is told so', async (t) => {
   await ann.room.join('ann')
   network.target = undefined
   await first.stop('SIGKILL')
-  const second = await serve(t, [], first.directory)
+  const second = await serve(t, {}, first.directory)
   await meet(t, second.url).room.join('ann')
   network.target = second.url
   await ann.heard.until(({ sessions }) => sessions.length === 2)
@@ -159,7 +159,7 @@ test('a post under a session that the server has just forgotten begins it again'
   const ann = connect(network.url, { room: 'lobby', retryDelay: 20, signal: ends.signal })
   await ann.join('ann')
   await first.stop('SIGKILL')
-  const second = await serve(t, [], first.directory)
+  const second = await serve(t, {}, first.directory)
   network.target = second.url
   await ann.post('me again')
   t.is((await poll(second.url, 'lobby')).messages.at(-1)?.nick, 'ann')

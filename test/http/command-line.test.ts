@@ -114,13 +114,13 @@ test('SIGTERM answers parked polls at once, with their timestamp and Connection:
 })
 
 test('posts in flight at SIGTERM are kept if they were acknowledged', async (t) => {
-  const server = await serve(t, ['--rate-limit', 'off', '--backlog', '1000'])
+  const server = await serve(t, { rateLimit: 0, backlog: 1000 })
   await post(server.url, 'lobby', { msg: 'first' })
   const posts = Array.from({ length: 100 }, (_, n) => post(server.url, 'lobby', { msg: String(n) }).catch(() => undefined))
   await posts[0]
   t.is(await server.stop('SIGTERM'), 0)
   const acknowledged = (await Promise.all(posts)).filter((answer) => answer !== undefined)
-  const again = await serve(t, ['--backlog', '1000'], server.directory)
+  const again = await serve(t, { backlog: 1000 }, server.directory)
   const kept = new Set((await poll(again.url, 'lobby')).messages.map(({ id }) => id))
   t.true(acknowledged.length > 0)
   t.deepEqual(
@@ -131,7 +131,7 @@ test('posts in flight at SIGTERM are kept if they were acknowledged', async (t) 
 
 test('a relative directory is one like any other, and is made', async (t) => {
   const above = await freshDirectory(t)
-  const server = await serve(t, [], relative(process.cwd(), join(above, 'rooms')))
+  const server = await serve(t, {}, relative(process.cwd(), join(above, 'rooms')))
   const { timestamp } = await post(server.url, 'lobby', { msg: 'a' })
   const parked = poll(server.url, 'lobby', { timestamp })
   await appendFile(server.file('lobby'), 'by hand\n')

@@ -6,7 +6,7 @@ import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { hearUntil, SPEAKERS, type Speaker } from '../helpers/dialects.ts'
 import { serve } from '../helpers/serve.ts'
 
-const OPTIONS = ['--rate-limit', 'off', '--backlog', '1000']
+const OPTIONS = { rateLimit: 0, backlog: 1000 }
 
 async function comeIn(t: Parameters<typeof serve>[0], url: string): Promise<Speaker[]> {
   const speakers = SPEAKERS.map((Kind) => new Kind(url))

@@ -5,7 +5,7 @@ import { Follower, messagesIn, poll, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
 
 test('500 posts from 20 connections at once reach 50 followers, each once, in the order of the file', async (t) => {
-  const server = await serve(t, ['--backlog', '1000', '--rate-limit', 'off'])
+  const server = await serve(t, { backlog: 1000, rateLimit: 0 })
   const followers = await Promise.all(Array.from({ length: 50 }, () => new Follower(server.url, 'lobby').start()))
   const mtimes = new Set<number>()
   const posted = new AbortController()
@@ -42,7 +42,7 @@ test('500 posts from 20 connections at once reach 50 followers, each once, in th
 })
 
 test('with the default backlog the file ends with the newest 200, and who fell further behind is told of the gap', async (t) => {
-  const server = await serve(t, ['--rate-limit', 'off'])
+  const server = await serve(t, { rateLimit: 0 })
   const { timestamp: early } = await post(server.url, 'lobby', { msg: 'first' })
   let third = 0
   for (let n = 0; n < 300; n++) {
@@ -65,7 +65,7 @@ test('with the default backlog the file ends with the newest 200, and who fell f
 })
 
 test('300 posts one after the other have 300 rising timestamps, even against a clock that is behind', async (t) => {
-  const server = await serve(t, ['--rate-limit', 'off'])
+  const server = await serve(t, { rateLimit: 0 })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const timestamps: number[] = []
   for (let n = 0; n < 300; n++) timestamps.push((await post(server.url, 'lobby', { msg: String(n) }, agent)).timestamp)
@@ -76,7 +76,7 @@ test('300 posts one after the other have 300 rising timestamps, even against a c
 })
 
 test('the loop of one client, 100 polls and answers, runs over one connection', async (t) => {
-  const server = await serve(t, ['--rate-limit', 'off'])
+  const server = await serve(t, { rateLimit: 0 })
   const follower = await new Follower(server.url, 'lobby').start()
   const sockets = new Set<unknown>()
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })

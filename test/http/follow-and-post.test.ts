@@ -77,7 +77,7 @@ test('follow goes on across a restart of the server, says so on standard error, 
   t.regex((await bob.line()) ?? '', /before$/)
   await first.stop('SIGKILL')
   t.regex((await bob.note()) ?? '', /^roomfile: no connection, trying again: /)
-  const second = await serve(t, ['-p', new URL(first.url).port], first.directory)
+  const second = await serve(t, { port: Number(new URL(first.url).port) }, first.directory)
   await post(second.url, 'lobby', { msg: 'after' })
   t.regex((await bob.line()) ?? '', /after$/)
   t.is(await bob.note(), 'roomfile: connected again')
@@ -115,7 +115,7 @@ test('follow ends quietly when nobody reads it any more', async (t) => {
 })
 
 test('what cannot be followed ends with 1 and the reason', async (t) => {
-  const { url } = await serve(t, ['--token', 'secret-of-ours'])
+  const { url } = await serve(t, { token: 'secret-of-ours' })
   t.like(await ended(run(['follow', url])), {
     code: 1,
     err: 'roomfile: a token is needed here: as a bearer, as a Basic password, or by the sign-in page\n',
@@ -147,7 +147,7 @@ test('post gets through a restart of the server, once', async (t) => {
   const first = await serve(t)
   await first.stop('SIGKILL')
   const posting = ended(run(['post', '--tries', '0', first.url, 'lobby', 'patient']))
-  const second = await serve(t, ['-p', new URL(first.url).port], first.directory)
+  const second = await serve(t, { port: Number(new URL(first.url).port) }, first.directory)
   t.is((await posting).code, 0)
   t.deepEqual(
     (await poll(second.url, 'lobby')).messages.map(({ msg }) => msg),
@@ -156,7 +156,7 @@ test('post gets through a restart of the server, once', async (t) => {
 })
 
 test('a token comes by option or variable', async (t) => {
-  const { url } = await serve(t, ['--token', 'secret-of-ours'])
+  const { url } = await serve(t, { token: 'secret-of-ours' })
   t.is((await ended(run(['post', url, 'lobby', 'a']))).code, 1)
   t.is((await ended(run(['post', '--token', 'secret-of-ours', url, 'lobby', 'b']))).code, 0)
   t.is((await ended(run(['post', url, 'lobby', 'c'], { ROOMFILE_TOKEN: 'secret-of-ours' }))).code, 0)
@@ -188,7 +188,7 @@ for (const [args, code, says] of failures) {
 }
 
 test('a refusal ends post with 1 and the reason', async (t) => {
-  const { url } = await serve(t, ['--max-message', '1k'])
+  const { url } = await serve(t, { maxMessage: 1024 })
   const { code, err } = await ended(run(['post', url, 'lobby', 'x'.repeat(2000)]))
   t.is(code, 1)
   t.regex(err, /^roomfile: not posted: .*2000 bytes; 1024/)

@@ -32,7 +32,7 @@ const ADDRESSES: readonly [path: string, options?: Send][] = [
 ]
 
 test('with a token, every address but /healthz asks for it, and nothing is written without it', async (t) => {
-  const { url } = await serve(t, ['--token', 'open-sesame', '--trust-proxy', 'loopback'])
+  const { url } = await serve(t, { token: 'open-sesame', trustProxy: ['loopback'] })
   for (const [i, [path, options]] of ADDRESSES.entries()) {
     const address = { 'X-Forwarded-For': `10.0.0.${i}` } // nobody may try often
     for (const headers of [{}, bearer('open-sesam'), bearer('open-sesame-'), { Cookie: 'roomfile-token=open-sesame' }]) {
@@ -46,7 +46,7 @@ test('with a token, every address but /healthz asks for it, and nothing is writt
 })
 
 test('the token is taken as a bearer, and as a Basic password of any user', async (t) => {
-  const { url } = await serve(t, ['--token', TOKEN])
+  const { url } = await serve(t, { token: TOKEN })
   const basic = { Authorization: `Basic ${Buffer.from(`anyone:${TOKEN}`).toString('base64')}` }
   t.is((await send(`${url}/rooms/lobby`, { body: 'a', headers: basic })).status, 201)
   t.is((await send(`${url}/rooms/lobby`, { body: Buffer.from('a'), headers: bearer(TOKEN) })).status, 201)
@@ -55,7 +55,7 @@ test('the token is taken as a bearer, and as a Basic password of any user', asyn
 const from = (address: string, headers: Record<string, string> = {}): Send => ({ headers: { 'X-Forwarded-For': address, ...headers } })
 
 test('an address that tries wrong tokens is heard ten times a minute, then not even with the right one; others are', async (t) => {
-  const { url } = await serve(t, ['--token', TOKEN, '--trust-proxy', 'loopback', '--rate-limit', 'off'])
+  const { url } = await serve(t, { token: TOKEN, trustProxy: ['loopback'], rateLimit: 0 })
   const signIn = (address: string, token: string): Promise<Answer> =>
     send(`${url}/sign-in`, { ...form(token), headers: { ...form(token).headers, 'X-Forwarded-For': address } })
   const [cookie = ''] = (await signIn('10.0.0.1', TOKEN)).headers['set-cookie'] ?? []
@@ -83,7 +83,7 @@ test('an address that tries wrong tokens is heard ten times a minute, then not e
 })
 
 test('the sign-in page takes the token and gives a cookie that scripts cannot read and other sites do not send', async (t) => {
-  const { url } = await serve(t, ['--token', TOKEN])
+  const { url } = await serve(t, { token: TOKEN })
   const page = await send(`${url}/`, { headers: { Accept: 'text/html' } })
   t.is(page.status, 401)
   t.regex(page.text, /<form method="post" action="sign-in">/)
@@ -141,7 +141,7 @@ test('a page of another site can post nothing, in no protocol', async (t) => {
 })
 
 test('a page of another site cannot read, unless --cors names it: then it can read and post', async (t) => {
-  const { url } = await serve(t, ['--cors', 'https://friend.example'])
+  const { url } = await serve(t, { cors: ['https://friend.example'] })
   const read = await send(`${url}/rooms/lobby?wait=0`, { headers: { Origin: 'https://evil.example' } })
   t.is(read.headers['access-control-allow-origin'], undefined)
   t.is(read.headers['cross-origin-resource-policy'], 'same-origin')
@@ -166,6 +166,6 @@ test('on localhost, a name that somebody made to point here is refused', async (
 })
 
 test('open to the network, or behind a proxy, any name is ours', async (t) => {
-  const behind = await serve(t, ['--trust-proxy', 'loopback'])
+  const behind = await serve(t, { trustProxy: ['loopback'] })
   t.is((await send(`${behind.url}/rooms/lobby`, { headers: { Host: 'chat.example.org' } })).status, 200)
 })

@@ -94,6 +94,6 @@ for (const [option, policy] of FRAMING) {
 test('what a page of one’s own may do is its own affair', async (t) => {
   const own = await freshDirectory(t)
   await writeFile(join(own, 'index.html'), '<script>1</script>')
-  const { url } = await serve(t, ['--client', own])
+  const { url } = await serve(t, { client: own })
   t.deepEqual(policyOf((await send(url)).headers), ["frame-ancestors 'self'"])
 })

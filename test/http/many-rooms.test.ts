@@ -37,7 +37,7 @@ test('a poll that names a version of who is here is told of who comes and goes, 
 })
 
 test('a parked poll holds the sessions that it names, and is told at once of one that ends', async (t) => {
-  const { url } = await serve(t, ['--lease', '4'])
+  const { url } = await serve(t, { lease: 4 })
   const ann = await join(url, 'lobby', 'ann')
   const held = await join(url, 'dev', 'held')
   const { lobby } = await pollMany(url, ['lobby:0'])

@@ -143,7 +143,7 @@ test('what cannot be taken is refused with a stable code, and costs nothing else
 })
 
 test('the same cid again is answered as the first time, and stored once, even when it has left the backlog', async (t) => {
-  const { url } = await serve(t, ['--backlog', '3'])
+  const { url } = await serve(t, { backlog: 3 })
   const first = await post(url, 'lobby', { msg: 'once', cid: 'c-1' })
   t.deepEqual(await post(url, 'lobby', { msg: 'once', cid: 'c-1' }), first)
   for (const msg of ['a', 'b', 'c']) await post(url, 'lobby', { msg })
@@ -248,7 +248,7 @@ test('HEAD answers at once and without a body; OPTIONS says what an address take
 })
 
 test('an address that posts too much is told so, with the time to wait, and polls on', async (t) => {
-  const { url } = await serve(t, ['--rate-limit', '2'])
+  const { url } = await serve(t, { rateLimit: 2 })
   const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => send(`${url}/rooms/lobby`, { body: String(n) })))
   const refused = answers.filter(({ status }) => status === 429)
   t.true(refused.length > 0 && refused.length < 20)

@@ -119,7 +119,7 @@ test('what was said while the server was down arrives after a reload of the page
 })
 
 test('a message that the room refuses says why, lets the others pass, and can be tried again or taken out', async (t) => {
-  const server = await serve(t, ['--max-message', '1k'])
+  const server = await serve(t, { maxMessage: 1024 })
   const storage = new MemoryStorage()
   const page = open(t, server.url, storage)
   const owner = connect(server.url, { room: 'lobby' })

@@ -114,7 +114,7 @@ test('to ask for a room makes nothing: readers cannot fill the disk', async (t) 
   t.deepEqual(await readdir(directory, { recursive: true }), before)
   // Whoever waits for a room to begin hears its first message, from another process as well, as nothing but that.
   const parked = poll(url, 'room-1', { timestamp: 1, wait: 20 })
-  const other = await serve(t, [], directory)
+  const other = await serve(t, {}, directory)
   await post(other.url, 'room-1', { msg: 'the first' })
   const { messages, ...rest } = await parked
   t.deepEqual(Object.keys(rest), ['timestamp', 'msg'])
@@ -142,7 +142,7 @@ test('a link that an administrator put among the rooms is followed, to read and 
 })
 
 test('what cannot stay in a file behind a link is kept aside as it was, and not the link to it', async (t) => {
-  const { url, file, directory } = await serve(t, ['--max-message', '1k'])
+  const { url, file, directory } = await serve(t, { maxMessage: 1024 })
   const target = join(await freshDirectory(t), 'notes.txt')
   const long = `${'long '.repeat(1000)}\n`
   await writeFile(target, long)
@@ -213,7 +213,7 @@ test(`${ESCAPES.length} addresses that lead out of the page's directory, dot-fil
   await symlink(join(parent, 'secret.html'), join(own, 'link.html'))
   await symlink(join(parent, 'nowhere'), join(own, 'dangling.html'))
   await symlink('index.html', join(own, 'inside.html'))
-  const theirs = await serve(t, ['--client', own])
+  const theirs = await serve(t, { client: own })
   const ours = await serve(t)
   for (const { url } of [theirs, ours]) {
     for (const address of ESCAPES) {
@@ -236,7 +236,7 @@ test('a directory of pages may itself be reached by a link, and be exchanged', a
     await writeFile(join(parent, release, 'index.html'), release)
   }
   await symlink('one', join(parent, 'current'))
-  const { url } = await serve(t, ['--client', join(parent, 'current')])
+  const { url } = await serve(t, { client: join(parent, 'current') })
   t.is((await send(`${url}/`)).text, 'one')
   await rm(join(parent, 'current'))
   t.is((await send(`${url}/`)).status, 404)
@@ -247,7 +247,7 @@ test('a directory of pages may itself be reached by a link, and be exchanged', a
 test('a range that is none is not heeded, and one that is gets its part', async (t) => {
   const own = await freshDirectory(t)
   await writeFile(join(own, 'index.html'), '0123456789')
-  const { url } = await serve(t, ['--client', own])
+  const { url } = await serve(t, { client: own })
   for (const range of [
     'bytes=5-2',
     'bytes=x',
@@ -276,7 +276,7 @@ test('a file of the page that cannot be read costs that request, and not the ser
   const socket = createServer().listen(join(own, 'unreadable.txt'))
   t.teardown(() => socket.close())
   await once(socket, 'listening')
-  const { url, log } = await serve(t, ['--client', own])
+  const { url, log } = await serve(t, { client: own })
   t.is(await talk(url, head('GET /unreadable.txt')), '')
   t.is((await send(`${url}/`)).text, 'ours')
   t.is(log.length, 1)

@@ -85,7 +85,7 @@ test('bad nicks and unknown sessions are refused', async (t) => {
 })
 
 test('two claim one nick at the same moment, 100 times: exactly one wins each time', async (t) => {
-  const { url } = await serve(t, ['--rate-limit', 'off'])
+  const { url } = await serve(t, { rateLimit: 0 })
   for (let n = 0; n < 100; n++) {
     const answers = await Promise.all([join(url, `nick ${n}`), join(url, `NICK ${n}`)])
     t.deepEqual(answers.map(({ status }) => String(status)).toSorted(), ['201', '409'])
@@ -134,7 +134,7 @@ test('a poll that does not ask for it is not told, and not woken, by who comes a
 })
 
 test('whoever vanishes leaves within the lease and is seen to part; whoever polls on never flickers', async (t) => {
-  const { url } = await serve(t, ['--lease', '4'])
+  const { url } = await serve(t, { lease: 4 })
   const watcher = await new Follower(url, 'lobby').start()
   const steady = await joined(url, 'steady')
   const vanishing = await joined(url, 'vanishing')
@@ -164,7 +164,7 @@ test('whoever vanishes leaves within the lease and is seen to part; whoever poll
 })
 
 test('a parked poll holds its lease for longer than the lease is', async (t) => {
-  const { url } = await serve(t, ['--lease', '4'])
+  const { url } = await serve(t, { lease: 4 })
   const watcher = await new Follower(url, 'dev').start()
   const session = await joined(url, 'parked')
   const { timestamp } = await poll(url, 'lobby')

@@ -99,7 +99,7 @@ test('such a name names no session, no cookie, no field and no parameter', async
 })
 
 test('such a name opens no door, and a cookie of an odd name stops no poll', async (t) => {
-  const guarded = await serve(t, ['--token', 'open-sesame', '--trust-proxy', 'loopback'])
+  const guarded = await serve(t, { token: 'open-sesame', trustProxy: ['loopback'] })
   for (const [i, name] of NAMES.entries()) {
     const from = { 'X-Forwarded-For': `10.0.0.${i}` }
     const tries = [

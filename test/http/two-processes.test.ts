@@ -4,7 +4,7 @@ import test from 'ava'
 import { Follower, messagesIn, poll, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
 
-const OPTIONS = ['--backlog', '2000', '--rate-limit', 'off']
+const OPTIONS = { backlog: 2000, rateLimit: 0 }
 
 test('two processes on one directory, 500 posts each at once: all 1,000 are in both, in one order', async (t) => {
   const one = await serve(t, OPTIONS)
@@ -29,7 +29,7 @@ test('two processes on one directory, 500 posts each at once: all 1,000 are in b
 
 test('a poll parked on one process hears a post to the other', async (t) => {
   const alice = await serve(t)
-  const bob = await serve(t, [], alice.directory)
+  const bob = await serve(t, {}, alice.directory)
   let { timestamp } = await post(alice.url, 'lobby', { msg: 'hello' })
   for (const [n, [here, there]] of [
     [alice, bob],
@@ -49,7 +49,7 @@ test('a poll parked on one process hears a post to the other', async (t) => {
 
 test('an edit that one process took in is a reset for a client of the other, also after both have restarted', async (t) => {
   const one = await serve(t)
-  const two = await serve(t, [], one.directory)
+  const two = await serve(t, {}, one.directory)
   await post(one.url, 'lobby', { msg: 'keep' })
   const { timestamp } = await post(one.url, 'lobby', { msg: 'remove' })
   await poll(two.url, 'lobby', { timestamp: 0, wait: 0 })
@@ -60,7 +60,7 @@ test('an edit that one process took in is a reset for a client of the other, als
   await post(one.url, 'lobby', { msg: 'later' })
   t.true((await poll(two.url, 'lobby', { timestamp, wait: 20 })).reset)
   await Promise.all([one.stop(), two.stop()])
-  const again = await serve(t, [], one.directory)
+  const again = await serve(t, {}, one.directory)
   const told = await poll(again.url, 'lobby', { timestamp, wait: 0 })
   t.true(told.reset)
   t.deepEqual(
@@ -75,7 +75,7 @@ test('a client that kept its timestamp goes on after a restart: no loss, no repe
   const { timestamp } = await post(first.url, 'lobby', { msg: 'two' })
   await post(first.url, 'lobby', { msg: 'three' })
   t.is(await first.stop('SIGKILL'), null)
-  const second = await serve(t, [], first.directory)
+  const second = await serve(t, {}, first.directory)
   const told = await poll(second.url, 'lobby', { timestamp, wait: 0 })
   t.deepEqual(
     told.messages.map(({ msg }) => msg),

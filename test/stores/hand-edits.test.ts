@@ -133,7 +133,7 @@ test('cp -p of an older copy reaches a parked poll as a reset', async (t) => {
 })
 
 test('200 lines by echo and 200 posts at the same time: all 400 are in the room, once', async (t) => {
-  const server = await serve(t, ['--backlog', '1000', '--rate-limit', 'off'])
+  const server = await serve(t, { backlog: 1000, rateLimit: 0 })
   await post(server.url, 'lobby', { msg: 'start' })
   const follower = await new Follower(server.url, 'lobby').start()
   const echoes = sh('for n in $(seq 200); do echo "echo $n" >> lobby.jsonl; done', { cwd: server.directory, shell: '/bin/sh' })
@@ -151,7 +151,7 @@ test('200 lines by echo and 200 posts at the same time: all 400 are in the room,
 })
 
 test('the first post and the first line by hand at the same moment are both in the room, 200 times', async (t) => {
-  const server = await serve(t, ['--rate-limit', 'off'])
+  const server = await serve(t, { rateLimit: 0 })
   const rooms = Array.from({ length: 200 }, (_, n) => `room-${n}`)
   await Promise.all(rooms.map((room) => poll(server.url, room)))
   for (const room of rooms) {
@@ -168,7 +168,7 @@ test('the first post and the first line by hand at the same moment are both in t
 })
 
 test('a pen that opened the file fifty posts ago writes its line into the room', async (t) => {
-  const server = await serve(t, ['--rate-limit', 'off'])
+  const server = await serve(t, { rateLimit: 0 })
   const alice = await new Follower(server.url, 'lobby').start()
   await post(server.url, 'lobby', { msg: 'before' })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })

@@ -1,0 +1,54 @@
+/** The programs that tests drive, where they are, and which package brings them. Knows no tests; installs nothing. */
+import { existsSync, globSync } from 'node:fs'
+
+export interface Program {
+  readonly name: string
+  /** Where it may be, the first that is there counts. */
+  readonly paths: readonly string[]
+  /** The Debian package that brings it. */
+  readonly debian: string
+  readonly what: string
+}
+
+export const CHROMIUM: Program = {
+  name: 'Chromium',
+  paths: [
+    ...(process.env['CHROMIUM'] ? [process.env['CHROMIUM']] : []),
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ],
+  debian: 'chromium',
+  what: 'the browser that the page is tested in',
+}
+
+export const STRACE: Program = {
+  name: 'strace',
+  paths: ['/usr/bin/strace'],
+  debian: 'strace',
+  what: 'to see the order of the system calls of a post, and to make them fail',
+}
+
+export const FAKETIME: Program = {
+  name: 'libfaketime',
+  paths: ['/usr/lib/*/faketime/libfaketimeMT.so.1'],
+  debian: 'faketime',
+  what: 'to step the clock under a running server',
+}
+
+/** Limits and namespaces of processes, which only Linux has: prlimit, unshare, setpriv. */
+export const UTIL_LINUX: Program = {
+  name: 'prlimit',
+  paths: ['/usr/bin/prlimit'],
+  debian: 'util-linux',
+  what: 'to limit what a server may open',
+}
+
+export const PROGRAMS: readonly Program[] = [CHROMIUM, STRACE, FAKETIME, UTIL_LINUX]
+
+/** Where a program is; undefined when it is not on this machine. */
+export function pathOf({ paths }: Program): string | undefined {
+  return paths.flatMap((path) => (path.includes('*') ? globSync(path) : [path])).find((path) => existsSync(path))
+}

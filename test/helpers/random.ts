@@ -1,0 +1,19 @@
+/**
+ * Chance that can be repeated: the numbers of a run follow from its seed. `npm test` always has the same one, `npm run test:faults` draws
+ * one anew; `SEED=<number>` before either repeats it.
+ */
+import type { ExecutionContext } from 'ava'
+
+export const SEED = Number(process.env['SEED'] ?? 1)
+
+/** Numbers from 0 to below 1, as Math.random gives them, that follow from the seed and the test; the test's log names the seed. */
+export function randomOf(t: ExecutionContext): () => number {
+  t.log(`SEED=${SEED}`)
+  let state = [...t.title].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), SEED)
+  // A Weyl sequence, its bits mixed by two multiplications: even enough for instants and choices.
+  return () => {
+    state = (state + 0x9e3779b9) | 0
+    const mixed = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
+    return ((Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) ^ (mixed >>> 16)) >>> 0) / 2 ** 32
+  }
+}
