@@ -1,26 +1,33 @@
+/** Several servers on one directory, and one after the other: in this process, whose stores lock each other out as those of two processes do. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
-import test from 'ava'
-import { Follower, messagesIn, poll, post } from '../helpers/chat.ts'
-import { serve } from '../helpers/serve.ts'
+import { join } from 'node:path'
+import { setImmediate as immediate } from 'node:timers/promises'
+import ava from 'ava'
+import { RoomLock } from '../../server/stores/room-lock.ts'
+import { TIMES } from '../../server/times.ts'
+import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
+import { serve, serveProcess } from '../helpers/serve.ts'
 
-const OPTIONS = { backlog: 2000, rateLimit: 0 }
+const test = ava.serial
 
-test('two processes on one directory, 500 posts each at once: all 1,000 are in both, in one order', async (t) => {
-  const one = await serve(t, OPTIONS)
-  const two = await serve(t, OPTIONS, one.directory)
+const POSTS = 100
+
+test(`two processes on one directory, ${POSTS} posts each at once: all are in both, in one order`, async (t) => {
+  const one = await serveProcess(t, ['--backlog', '1000', '--rate-limit', 'off'])
+  const two = await serve(t, { backlog: 1000, rateLimit: 0 }, one.directory)
   const followers = await Promise.all([one, two].map(({ url }) => new Follower(url, 'lobby').start()))
   await Promise.all(
     [one, two].map(async ({ url }, process) => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 20 })
-      await Promise.all(Array.from({ length: 500 }, (_, n) => post(url, 'lobby', { msg: `${process}:${n}` }, agent)))
+      const agent = new Agent({ keepAlive: true, maxSockets: 10 })
+      await Promise.all(Array.from({ length: POSTS }, (_, n) => post(url, 'lobby', { msg: `${process}:${n}` }, agent)))
       agent.destroy()
     }),
   )
-  await Promise.all(followers.map((follower) => follower.until(({ messages }) => messages.length >= 1000)))
+  await Promise.all(followers.map((follower) => follower.until(({ messages }) => messages.length >= 2 * POSTS)))
   await Promise.all(followers.map((follower) => follower.stop()))
   const inFile = messagesIn(await readFile(one.file('lobby'), 'utf8'))
-  t.is(new Set(inFile.map(({ msg }) => msg)).size, 1000)
+  t.is(new Set(inFile.map(({ msg }) => msg)).size, 2 * POSTS)
   for (const { messages, resets, gaps } of followers) {
     t.deepEqual(messages, inFile)
     t.is(resets + gaps, 0)
@@ -59,7 +66,7 @@ test('an edit that one process took in is a reset for a client of the other, als
   t.true((await parked).reset)
   await post(one.url, 'lobby', { msg: 'later' })
   t.true((await poll(two.url, 'lobby', { timestamp, wait: 20 })).reset)
-  await Promise.all([one.stop(), two.stop()])
+  await Promise.all([one.close(), two.close()])
   const again = await serve(t, {}, one.directory)
   const told = await poll(again.url, 'lobby', { timestamp, wait: 0 })
   t.true(told.reset)
@@ -69,8 +76,8 @@ test('an edit that one process took in is a reset for a client of the other, als
   )
 })
 
-test('a client that kept its timestamp goes on after a restart: no loss, no repeat, no reset', async (t) => {
-  const first = await serve(t)
+test('a client that kept its timestamp goes on after its server was killed: no loss, no repeat, no reset', async (t) => {
+  const first = await serveProcess(t)
   await post(first.url, 'lobby', { msg: 'one' })
   const { timestamp } = await post(first.url, 'lobby', { msg: 'two' })
   await post(first.url, 'lobby', { msg: 'three' })
@@ -82,4 +89,37 @@ test('a client that kept its timestamp goes on after a restart: no loss, no repe
     ['three'],
   )
   t.is(told.reset ?? told.gap, undefined)
+})
+
+test('a post whose client has gone is kept before the server has stopped', async (t) => {
+  const server = await serve(t)
+  const headers = { 'Content-Type': 'application/json' }
+  const joined = await send(`${server.url}/rooms/lobby/sessions`, { headers, body: '{"nick":"ann"}' })
+  const { id: session } = JSON.parse(joined.text) as { id: string }
+  await send(`${server.url}/rooms/lobby/typing`, { headers, body: JSON.stringify({ session }) })
+  const typing = async (): Promise<unknown> =>
+    (JSON.parse((await send(`${server.url}/rooms/lobby/who`)).text) as { typing: unknown }).typing
+  t.deepEqual(await typing(), ['ann'])
+  const lock = new RoomLock(join(server.directory, '.roomfile', 'lobby'), TIMES.lock)
+  const closing = await lock.hold(async () => {
+    const gone = new AbortController()
+    const posting = t.throwsAsync(
+      send(`${server.url}/rooms/lobby`, { headers, body: JSON.stringify({ session, msg: 'said' }), signal: gone.signal }),
+    )
+    while (JSON.stringify(await typing()) !== '[]') await immediate() // a post ends it as soon as it is taken up
+    gone.abort()
+    await posting
+    return { done: server.close() }
+  })
+  await closing.done
+  await lock.close()
+  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+  t.deepEqual(
+    inFile.map(({ type, msg }) => [type, msg]),
+    [
+      ['join', ''],
+      ['msg', 'said'],
+      ['part', ''],
+    ],
+  )
 })
