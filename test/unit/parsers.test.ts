@@ -12,6 +12,7 @@ import { lineOf, placed, readLine, sayingOf } from '../../server/message.ts'
 import { isRoomName, roomName } from '../../server/room-name.ts'
 import { UsageError } from '../../server/usage.ts'
 import { offences } from '../helpers/offences.ts'
+import { tries } from '../helpers/random.ts'
 
 const LIMITS = { backlog: 200, maxMessage: 1024, maxFile: 65_536 }
 
@@ -51,7 +52,7 @@ test('a room’s name stays in its directory, whatever was asked for', (t) => {
       t.is(roomName(name), name)
       t.notRegex(name, /[./\\:\p{C}\s]/u)
     }),
-    { numRuns: 3000 },
+    tries(t, 1500),
   )
   t.pass()
 })
@@ -93,7 +94,7 @@ test('any line of a file is a message, and a line that is none says its own text
       t.true(line.isWellFormed())
       t.deepEqual(readLine(line, 64).saying, saying)
     }),
-    { numRuns: 3000 },
+    tries(t, 1500),
   )
 })
 
@@ -115,7 +116,7 @@ test('a message is in its line what it was, with whatever somebody added to it',
       t.true(found.whole)
       t.deepEqual(JSON.parse(lineOf(placed(found.saying, { timestamp, n }))), JSON.parse(line))
     }),
-    { numRuns: 2000 },
+    tries(t, 1000),
   )
 })
 
@@ -147,7 +148,7 @@ test('what may be posted has a text within the limit, a nick and a cid that are 
       t.true(draft.nick !== undefined && draft.nick.length <= 100 && !/[\p{Cc}\u2028\u2029]/u.test(draft.nick))
       t.true(draft.cid === undefined || (draft.cid !== '' && draft.cid.length <= 100))
     }),
-    { numRuns: 3000 },
+    tries(t, 1500),
   )
 })
 
@@ -157,7 +158,7 @@ test('a form is read as it was written, and escapes that are no UTF-8 are refuse
     fc.property(fc.array(fc.tuple(text, text)), (pairs) => {
       t.deepEqual([...formIn(new URLSearchParams(pairs).toString())], pairs)
     }),
-    { numRuns: 1000 },
+    tries(t, 500),
   )
   fc.assert(
     fc.property(
@@ -168,7 +169,7 @@ test('a form is read as it was written, and escapes that are no UTF-8 are refuse
         t.false(form.toString().includes('%EF%BF%BD'), JSON.stringify(body))
       },
     ),
-    { numRuns: 3000 },
+    tries(t, 1500),
   )
 })
 
@@ -181,7 +182,7 @@ test('a timestamp is a whole number that can be counted with, or is refused', (t
         if (timestamp !== undefined) t.true(Number.isSafeInteger(timestamp) && timestamp >= 0 && /^\d+$/.test(text))
       },
     ),
-    { numRuns: 3000 },
+    tries(t, 1500),
   )
   t.pass()
 })
@@ -226,7 +227,7 @@ test('any command line and any environment is a configuration, or one line that 
         t.true(error.message.length > 0)
       }
     }),
-    { numRuns: 2000 },
+    tries(t, 1000),
   )
 })
 
@@ -244,6 +245,6 @@ test('any text, as Markdown and through the editor’s door, becomes HTML of a c
       }
       t.is(renderMarkdown(text), renderMarkdown(text))
     }),
-    { numRuns: 2000 },
+    tries(t, 1000),
   )
 })
