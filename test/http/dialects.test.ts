@@ -1,10 +1,12 @@
 /** One contract for five protocols: what is said in one is heard in all, nothing is lost, and each keeps its own manners. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { readFile } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { hearUntil, SPEAKERS, type Speaker } from '../helpers/dialects.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const OPTIONS = { rateLimit: 0, backlog: 1000 }
 

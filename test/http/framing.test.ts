@@ -3,8 +3,10 @@
  * only one of two readings would see; it must be refused, or read as the one request that it says it is.
  */
 import { readdir } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { besiege, head, request, statusesIn, talk } from '../helpers/raw.ts'
+
+const test = ava.serial
 
 const HIDDEN = request('POST /rooms/hidden', 'bad')
 const POST = 'POST /rooms/lobby'

@@ -1,8 +1,10 @@
 /** `/comet.php` as the PHP tutorial's client speaks it: a form with `msg` posts, a form with `timestamp` polls. */
 import { readFile } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { messagesIn, poll, post, send, type Answer } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const HEADERS = { 'Content-Type': 'application/x-www-form-urlencoded; charset=UTF-8' }
 
