@@ -25,7 +25,7 @@ async function repel(
   attacks: Readonly<Record<string, Attack>>,
   options: ServeOptions = {},
 ): Promise<void> {
-  const { url, unharmed, standsAfter } = await besiege(t, { times: { errorPause: 0 }, ...options })
+  const { url, unharmed, standsAfter } = await besiege(t, options)
   for (const [name, [sent, status, code]] of Object.entries(attacks)) {
     const answer = await talk(url, sent)
     t.deepEqual(statusesIn(answer), [status], name)

@@ -85,7 +85,7 @@ test('an editor that is empty posts nothing, and is not left waiting', async (t)
 })
 
 test('an error answer to a poll is JSON with a timestamp that the client can go on from', async (t) => {
-  const { url } = await serve(t)
+  const { url } = await serve(t, { times: { errorPause: 0 } })
   const answer = await comet(url, { timestamp: 'NaN' })
   t.is(answer.status, 400)
   t.is(answer.headers['content-type'], 'text/html; charset=utf-8')
