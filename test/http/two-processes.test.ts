@@ -1,12 +1,8 @@
 /** Several servers on one directory, and one after the other: in this process, whose stores lock each other out as those of two processes do. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
-import { join } from 'node:path'
 import ava from 'ava'
-import { RoomLock } from '../../server/stores/room-lock.ts'
-import { TIMES } from '../../server/times.ts'
 import { Follower, messagesIn, poll, post } from '../helpers/chat.ts'
-import { request, talk } from '../helpers/raw.ts'
 import { serve, serveProcess } from '../helpers/serve.ts'
 
 const test = ava.serial
@@ -89,24 +85,4 @@ test('a client that kept its timestamp goes on after its server was killed: no l
     ['three'],
   )
   t.is(told.reset ?? told.gap, undefined)
-})
-
-test('posts whose connections are cut are kept before the server has stopped', async (t) => {
-  const server = await serve(t)
-  const lock = new RoomLock(join(server.directory, '.roomfile', 'lobby'), TIMES.lock)
-  const closing = await lock.hold(async () => {
-    // No request can begin like this: the connection is cut, while the post before it waits for the room, or for the commit before its own.
-    for (const msg of ['one', 'two']) {
-      const answer = await talk(server.url, request('POST /rooms/lobby', msg).replace('Connection: close\r\n', '') + ': :\r\n\r\n')
-      t.notRegex(answer, / 201 /)
-    }
-    return { done: server.close() }
-  })
-  await closing.done
-  await lock.close()
-  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
-  t.deepEqual(
-    inFile.map(({ msg }) => msg),
-    ['one', 'two'],
-  )
 })

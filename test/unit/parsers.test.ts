@@ -11,6 +11,7 @@ import { toHtml, toMarkdown } from '../../server/markup.ts'
 import { lineOf, placed, readLine, sayingOf } from '../../server/message.ts'
 import { isRoomName, roomName } from '../../server/room-name.ts'
 import { UsageError } from '../../server/usage.ts'
+import { within } from '../helpers/environment.ts'
 import { offences } from '../helpers/offences.ts'
 import { tries } from '../helpers/random.ts'
 
@@ -217,7 +218,7 @@ test('any command line and any environment is a configuration, or one line that 
   fc.assert(
     fc.property(fc.array(fc.oneof(word, joined).filter(isNoQuestion), { maxLength: 6 }), env, (argv, variable) => {
       try {
-        const config = readConfig(argv, variable)
+        const config = within(variable, (given) => readConfig(argv, given))
         t.true(config !== undefined && config.dataDir !== '' && config.port >= 0 && config.port <= 65_535 && config.backlog >= 1)
         t.true(config?.token === undefined || config.token.length >= 8)
         t.true(config?.frameAncestors.every((who) => /^(?:self|none|\*|https?:\/\/[^\s;,]+)$/.test(who)))
