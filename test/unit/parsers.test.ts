@@ -53,7 +53,7 @@ test('a room’s name stays in its directory, whatever was asked for', (t) => {
       t.is(roomName(name), name)
       t.notRegex(name, /[./\\:\p{C}\s]/u)
     }),
-    tries(t, 1500),
+    tries(t, 750),
   )
   t.pass()
 })
@@ -95,7 +95,7 @@ test('any line of a file is a message, and a line that is none says its own text
       t.true(line.isWellFormed())
       t.deepEqual(readLine(line, 64).saying, saying)
     }),
-    tries(t, 1500),
+    tries(t, 750),
   )
 })
 
@@ -117,7 +117,7 @@ test('a message is in its line what it was, with whatever somebody added to it',
       t.true(found.whole)
       t.deepEqual(JSON.parse(lineOf(placed(found.saying, { timestamp, n }))), JSON.parse(line))
     }),
-    tries(t, 1000),
+    tries(t, 500),
   )
 })
 
@@ -149,7 +149,7 @@ test('what may be posted has a text within the limit, a nick and a cid that are 
       t.true(draft.nick !== undefined && draft.nick.length <= 100 && !/[\p{Cc}\u2028\u2029]/u.test(draft.nick))
       t.true(draft.cid === undefined || (draft.cid !== '' && draft.cid.length <= 100))
     }),
-    tries(t, 1500),
+    tries(t, 750),
   )
 })
 
@@ -159,7 +159,7 @@ test('a form is read as it was written, and escapes that are no UTF-8 are refuse
     fc.property(fc.array(fc.tuple(text, text)), (pairs) => {
       t.deepEqual([...formIn(new URLSearchParams(pairs).toString())], pairs)
     }),
-    tries(t, 500),
+    tries(t, 250),
   )
   fc.assert(
     fc.property(
@@ -170,7 +170,7 @@ test('a form is read as it was written, and escapes that are no UTF-8 are refuse
         t.false(form.toString().includes('%EF%BF%BD'), JSON.stringify(body))
       },
     ),
-    tries(t, 1500),
+    tries(t, 750),
   )
 })
 
@@ -183,7 +183,7 @@ test('a timestamp is a whole number that can be counted with, or is refused', (t
         if (timestamp !== undefined) t.true(Number.isSafeInteger(timestamp) && timestamp >= 0 && /^\d+$/.test(text))
       },
     ),
-    tries(t, 1500),
+    tries(t, 750),
   )
   t.pass()
 })
@@ -228,7 +228,7 @@ test('any command line and any environment is a configuration, or one line that 
         t.true(error.message.length > 0)
       }
     }),
-    tries(t, 1000),
+    tries(t, 500),
   )
 })
 
@@ -246,6 +246,6 @@ test('any text, as Markdown and through the editor’s door, becomes HTML of a c
       }
       t.is(renderMarkdown(text), renderMarkdown(text))
     }),
-    tries(t, 1000),
+    tries(t, 500),
   )
 })
