@@ -141,6 +141,11 @@ export class Room {
     return !isWaitedFor && this.presence.size === 0 && !this.look.isRunning && !this.#commit.isRunning
   }
 
+  /** Resolves when nothing is under way any more, also for those who have gone meanwhile. */
+  async settled(): Promise<void> {
+    await Promise.all([this.look.settled(), this.#commit.settled()])
+  }
+
   #adopt(backlog: Backlog): void {
     if (backlog.timestamp <= this.#backlog.timestamp) return
     this.#backlog = backlog

@@ -99,11 +99,12 @@ export class Rooms {
     }
   }
 
-  /** Ends all sessions, and tells their rooms. */
+  /** Ends all sessions, tells their rooms, and lets commits finish: whoever asked for one may have gone, and nobody waits for it. */
   async endSessions(): Promise<void> {
     const rooms = [...this.#rooms.values()]
     await Promise.all(rooms.flatMap((room) => room.presence.sessions.map(({ id }) => room.leave(id))))
     this.#deadlines.stop()
+    await Promise.all(rooms.map((room) => room.settled()))
   }
 
   #open(name: RoomName): Room {
@@ -124,6 +125,7 @@ export class Rooms {
   }
 
   #lookAt(room: Room | undefined): void {
+    if (this.#closing) return // nobody waits any more, and the store is about to close
     room?.look().catch((error: unknown) => this.#warn('could not look at a room', { room: room.name, error }))
   }
 

@@ -4,6 +4,8 @@ export interface Sharing {
   (): Promise<void>
   /** Whether the work is under way, or asked for. */
   readonly isRunning: boolean
+  /** Resolves when all that was asked for until now has run, whatever came of it. */
+  readonly settled: () => Promise<void>
 }
 
 /**
@@ -23,5 +25,8 @@ export function sharing(work: () => Promise<void>): Sharing {
     }
   }
   const call = (): Promise<void> => (next ??= run(running))
-  return Object.defineProperty(call, 'isRunning', { get: () => running !== undefined || next !== undefined }) as Sharing
+  const settled = async (): Promise<void> => (next ?? running)?.catch(() => undefined) // it tells those who asked for it
+  return Object.defineProperty(Object.assign(call, { settled }), 'isRunning', {
+    get: () => running !== undefined || next !== undefined,
+  }) as Sharing
 }

@@ -10,11 +10,30 @@ import { BAD_USAGE, COULD_NOT, DONE, parsed, UsageError } from '../../server/usa
 import { connect, RoomError, type Connection, type MessagesEvent, type RoomEvent } from '../client.ts'
 import { written } from './terminal.ts'
 
-type CommandLine = (argv: readonly string[]) => Promise<number>
+/** Where a command reads and writes, and what Ctrl-C does. */
+export interface Terminal {
+  readonly input: NodeJS.ReadableStream
+  readonly output: NodeJS.WritableStream
+  readonly errors: NodeJS.WritableStream
+  readonly onInterrupt: (end: () => void) => void
+}
+
+type CommandLine = (argv: readonly string[], terminal?: Terminal) => Promise<number>
+
+const PROCESS: Terminal = {
+  get input() {
+    return process.stdin // opened when it is asked for: not every command reads
+  },
+  output: process.stdout,
+  errors: process.stderr,
+  onInterrupt(end) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end)
+  },
+}
 
 const COMMANDS: ReadonlyMap<string, CommandLine> = new Map([
-  ['follow', (argv) => ending(() => follow(argv))],
-  ['post', (argv) => ending(() => post(argv))],
+  ['follow', ending(follow)],
+  ['post', ending(post)],
 ])
 
 /** How long we take to leave a room that does not answer, in ms. */
@@ -22,22 +41,24 @@ const LEAVE_MS = 2000
 
 /**
  * The command of a name, undefined when there is none. It resolves to the exit code: 0 done, 1 it could not be done, 2 bad usage;
- * the reason is on standard error by then.
+ * the reason is on standard error by then. It uses the process's own streams and signals, unless it is given others.
  */
 export function commandNamed(name: string): CommandLine | undefined {
   return COMMANDS.get(name)
 }
 
-async function ending(work: () => Promise<number>): Promise<number> {
-  try {
-    return await work()
-  } catch (error) {
-    say((error as Error).message)
-    return error instanceof UsageError ? BAD_USAGE : COULD_NOT
+function ending(command: (argv: readonly string[], terminal: Terminal) => Promise<number>): CommandLine {
+  return async (argv, terminal = PROCESS) => {
+    try {
+      return await command(argv, terminal)
+    } catch (error) {
+      say(terminal, (error as Error).message)
+      return error instanceof UsageError ? BAD_USAGE : COULD_NOT
+    }
   }
 }
 
-async function follow(argv: readonly string[]): Promise<number> {
+async function follow(argv: readonly string[], terminal: Terminal): Promise<number> {
   const command = commandFor('follow')
     .description('Prints what is said in a room, as it comes. Ctrl-C ends it.')
     .argument('<url>', 'where roomfile is')
@@ -53,30 +74,30 @@ async function follow(argv: readonly string[]): Promise<number> {
     failure ??= ends.signal.aborted ? undefined : error
     ends.abort()
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ends.abort())
+  terminal.onInterrupt(() => ends.abort())
   // `roomfile follow … | head`: whoever reads us has read enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? ends.abort() : fail(error)))
+  terminal.output.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? ends.abort() : fail(error)))
   const address = addressOf(url)
   const connection = connect(address.url, { room: room ?? address.room ?? 'lobby', token, signal: ends.signal })
   if (nick !== undefined) connection.join(nick).catch(fail)
-  await print(connection, last, json === true)
+  await print(connection, last, json === true, terminal)
   if (failure) throw failure
   await Promise.race([connection.leave(), new Promise((resolve) => setTimeout(resolve, LEAVE_MS).unref())])
   return DONE
 }
 
-async function print(connection: Connection, last: number, asJson: boolean): Promise<void> {
-  const { stdout } = process
+async function print(connection: Connection, last: number, asJson: boolean, terminal: Terminal): Promise<void> {
+  const { output } = terminal
   let isLost = false
   let newest: number | undefined
   for await (const event of connection) {
     if (event.type === 'messages') {
       const messages = newest === undefined ? newestOf(event, last) : event.messages.filter(({ timestamp }) => timestamp > (newest ?? 0))
-      for (const message of messages) stdout.write(`${asJson ? lineOf(message) : written(message, stdout)}\n`)
+      for (const message of messages) output.write(`${asJson ? lineOf(message) : written(message, output)}\n`)
       newest = event.timestamp
     }
     const note = noteOf(event, isLost)
-    if (note !== undefined) say(note)
+    if (note !== undefined) say(terminal, note)
     if (event.type === 'state' && event.state !== 'connecting') isLost = event.state === 'waiting'
   }
 }
@@ -94,7 +115,7 @@ function noteOf(event: RoomEvent, isLost: boolean): string | undefined {
   return isLost && event.state === 'connected' ? 'connected again' : undefined
 }
 
-async function post(argv: readonly string[]): Promise<number> {
+async function post(argv: readonly string[], terminal: Terminal): Promise<number> {
   const command = commandFor('post')
     .description('Posts a message to a room: the text, or else what standard input says.')
     .argument('<url>', 'where roomfile is')
@@ -107,7 +128,7 @@ async function post(argv: readonly string[]): Promise<number> {
   const { nick = '', token, lines, tries } = command.opts<{ nick?: string; token?: string; lines?: boolean; tries: number }>()
   if (lines && words.length > 0) throw new UsageError('--lines reads standard input: there is nothing to do with a text')
   const connection = connect(addressOf(url).url, { room, nick, token })
-  for await (const msg of lines ? linesIn(process.stdin) : wholeOf(words, process.stdin)) {
+  for await (const msg of lines ? linesIn(terminal.input) : wholeOf(words, terminal.input)) {
     await connection.post(msg, { tries: tries || Infinity }).catch((error: Error) => {
       throw new Error(`not posted: ${reasonOf(error)}`, { cause: error })
     })
@@ -150,6 +171,6 @@ function reasonOf(error: Error): string {
   return error instanceof RoomError ? error.message : (cause?.code ?? cause?.message ?? error.message)
 }
 
-function say(line: string): void {
-  process.stderr.write(`roomfile: ${line}\n`)
+function say({ errors }: Terminal, line: string): void {
+  errors.write(`roomfile: ${line}\n`)
 }

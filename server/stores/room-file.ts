@@ -140,9 +140,10 @@ export class RoomFile {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#lookTimer)
-    clearTimeout(this.#carryTimer)
     await this.#inTurn(async () => {
+      // Not before: what stands in front of us sets them again.
+      clearTimeout(this.#lookTimer)
+      clearTimeout(this.#carryTimer)
       if (!this.#old.isEmpty) await this.#lock.hold(() => this.#old.close())
       await this.#lock.close()
     })
@@ -325,6 +326,7 @@ export class RoomFile {
     this.#carryTimer ??= setTimeout(() => {
       this.#carryTimer = undefined
       void this.#inTurn(async () => {
+        if (this.#old.isEmpty) return // closed meanwhile
         await this.#carryOver(() => this.#lock.hold(() => this.#old.look()))
         if (!this.#old.isEmpty) this.#carrySoon()
       })

@@ -35,10 +35,13 @@ function textsIn(html: string): string[] {
 abstract class Client {
   readonly agent = new Agent({ keepAlive: true })
   readonly url: string
+  /** What nobody else in the room is called. */
+  readonly nick: string
   #gone = new AbortController()
 
-  constructor(url: string) {
+  constructor(url: string, nick: string) {
     this.url = url
+    this.nick = nick
   }
 
   protected async ask(path: string, options: Send = {}): Promise<Answer> {
@@ -103,7 +106,7 @@ class NodeChat extends Client implements Speaker {
   #id = ''
 
   async start(): Promise<void> {
-    const { text } = await this.ask(`/join?nick=ry${Math.random()}`)
+    const { text } = await this.ask(`/join?nick=${this.nick}`)
     this.#id = (JSON.parse(text) as { id: string }).id
     await this.hear()
   }
@@ -174,7 +177,7 @@ class Mochiweb extends Client implements Speaker {
   }
 }
 
-export const SPEAKERS: readonly (new (url: string) => Speaker)[] = [Native, Php, NodeChat, Gevent, Mochiweb]
+export const SPEAKERS: readonly (new (url: string, nick: string) => Speaker)[] = [Native, Php, NodeChat, Gevent, Mochiweb]
 
 /** Hears poll after poll until `isEnough`, and returns all that was said. */
 export async function hearUntil(speaker: Speaker, isEnough: (heard: readonly string[]) => boolean): Promise<string[]> {

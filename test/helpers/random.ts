@@ -3,6 +3,7 @@
  * one anew; `SEED=<number>` before either repeats it.
  */
 import type { ExecutionContext } from 'ava'
+import type { Parameters as Fuzz } from 'fast-check'
 
 export const SEED = Number(process.env['SEED'] ?? 1)
 
@@ -16,4 +17,10 @@ export function randomOf(t: ExecutionContext): () => number {
     const mixed = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
     return ((Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) ^ (mixed >>> 16)) >>> 0) / 2 ** 32
   }
+}
+
+/** How a property is tried: so often, from the seed; the test's log names it. Two runs with one seed try the same. */
+export function tries<T>(t: ExecutionContext, numRuns: number): Fuzz<T> {
+  t.log(`SEED=${SEED}`)
+  return { numRuns, seed: SEED }
 }

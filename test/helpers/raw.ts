@@ -50,7 +50,7 @@ export interface Besieged {
 
 /** A server with one message in the lobby, to be attacked. */
 export async function besiege(t: ExecutionContext, options: ServeOptions = {}): Promise<Besieged> {
-  const server = await serve(t, { rateLimit: 0, ...options })
+  const server = await serve(t, { rateLimit: 0, times: { errorPause: 0 }, ...options })
   const { url, directory, log } = server
   await post(url, 'lobby', { msg: 'before' })
   const before = await filesIn(directory)

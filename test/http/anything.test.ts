@@ -4,9 +4,12 @@
  */
 import { Agent } from 'node:http'
 import * as fc from 'fast-check'
-import test from 'ava'
+import ava, { type ExecutionContext } from 'ava'
 import { poll, post, send, type Send } from '../helpers/chat.ts'
+import { tries } from '../helpers/random.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 /** What a header may hold, and what readers of headers look for. */
 const pieces =
@@ -56,8 +59,8 @@ interface Attacked {
   readonly check: () => Promise<void>
 }
 
-async function attacked(t: Parameters<typeof serve>[0], args: readonly string[] = []): Promise<Attacked> {
-  const { url, log } = await serve(t, ['--rate-limit', 'off', ...args])
+async function attacked(t: ExecutionContext): Promise<Attacked> {
+  const { url, log } = await serve(t, { rateLimit: 0, times: { errorPause: 0 } })
   const agent = new Agent({ keepAlive: true })
   t.teardown(() => agent.destroy())
   const { timestamp } = await post(url, 'lobby', { msg: 'before' })
@@ -86,7 +89,7 @@ test('any header to those who read', async (t) => {
         t.true([200, 206, 304, 400, 403, 416].includes(await ask(path, { headers: given })))
       },
     ),
-    { numRuns: 1000 },
+    tries(t, 300),
   )
   await check()
 })
@@ -98,7 +101,7 @@ test('any cookie to whom a cookie tells the place', async (t) => {
       const headers = { Cookie: `roomfile-chat=1-0; roomfile-chat-${cookie}=2; ${cookie}` }
       t.is(await ask(`/chat?_=${encodeURIComponent(String(count))}`, { headers }), 200)
     }),
-    { numRuns: 500 },
+    tries(t, 150),
   )
   await check()
 })
@@ -112,7 +115,7 @@ test('any parameter', async (t) => {
       t.true([200, 400, 404].includes(await ask(`/rooms/lobby?${text}&wait=0`)), text)
       t.true([200, 400].includes(await ask(`/recv?since=1&${text}`)), text)
     }),
-    { numRuns: 500 },
+    tries(t, 150),
   )
   const list = fc
     .array(fc.oneof(anyText, fc.constantFrom('lobby:0', ':', ',', 'a:1', 'é:0')), { maxLength: 5 })
@@ -122,13 +125,13 @@ test('any parameter', async (t) => {
       const status = await ask(`/rooms?poll=${encodeURIComponent(rooms)}&wait=0&wait=${encodeURIComponent(wait)}`)
       t.true([200, 400].includes(status), rooms)
     }),
-    { numRuns: 500 },
+    tries(t, 150),
   )
   await fc.assert(
     fc.asyncProperty(anyText, async (wait) => {
       t.true([200, 400].includes(await ask(`/rooms/lobby?wait=${encodeURIComponent(wait)}`)), wait)
     }),
-    { numRuns: 300 },
+    tries(t, 100),
   )
   await check()
 })
@@ -147,7 +150,7 @@ test('any address', async (t) => {
         t.true([200, 204, 400, 404, 405].includes(await ask(`/${parts.join('/')}`, { method })))
       },
     ),
-    { numRuns: 1000 },
+    tries(t, 300),
   )
   await check()
 })
@@ -185,7 +188,7 @@ test('any body of any type, that is no message', async (t) => {
         )
       },
     ),
-    { numRuns: 1000 },
+    tries(t, 300),
   )
   await check()
 })
@@ -208,6 +211,6 @@ test('any word for the token lets nobody in', async (t) => {
       }
       t.is((await send(`${url}/rooms`, { headers })).status, 401)
     }),
-    { numRuns: 500 },
+    tries(t, 150),
   )
 })

@@ -1,17 +1,21 @@
 /** The client on the real server: many rooms in one poll, sessions that go on, who is typing. */
 import { readFile, writeFile } from 'node:fs/promises'
-import test, { type ExecutionContext } from 'ava'
+import ava, { type ExecutionContext } from 'ava'
 import { connect, RoomError, type ConnectOptions, type Connection } from '../../client/client.ts'
 import { PollingHub } from '../../client/connection/polling-hub.ts'
+import { TIMES } from '../../server/times.ts'
 import { poll, post, send } from '../helpers/chat.ts'
+import { clockOf } from '../helpers/clock.ts'
 import { RoomListener } from '../helpers/listener.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { serve } from '../helpers/serve.ts'
 
+const test = ava.serial
+
 function meet(t: ExecutionContext, url: string, options: Partial<ConnectOptions> = {}): { room: Connection; heard: RoomListener } {
   const ends = new AbortController()
   t.teardown(() => ends.abort())
-  const room = connect(url, { room: 'lobby', presence: true, retryDelay: 20, signal: ends.signal, ...options })
+  const room = connect(url, { room: 'lobby', presence: true, retryDelay: 5, signal: ends.signal, ...options })
   return { room, heard: new RoomListener(room) }
 }
 
@@ -126,7 +130,7 @@ test('a session outlives a restart of the server: it is begun again by itself', 
   const ann = meet(t, first.url)
   const { nick } = await ann.room.join('ann')
   t.is(nick, 'ann')
-  await first.stop('SIGKILL')
+  await first.close()
   const second = await serve(t, { port: Number(new URL(first.url).port) }, first.directory)
   await ann.heard.until(({ sessions }) => sessions.length === 2)
   t.is(ann.heard.sessions[1]?.nick, 'ann')
@@ -141,7 +145,7 @@ test('who finds the nick taken after a restart is told so', async (t) => {
   const ann = meet(t, network.url)
   await ann.room.join('ann')
   network.target = undefined
-  await first.stop('SIGKILL')
+  await first.close()
   const second = await serve(t, {}, first.directory)
   await meet(t, second.url).room.join('ann')
   network.target = second.url
@@ -156,9 +160,9 @@ test('a post under a session that the server has just forgotten begins it again'
   const ends = new AbortController()
   t.teardown(() => ends.abort())
   const network = await proxy(t, first.url)
-  const ann = connect(network.url, { room: 'lobby', retryDelay: 20, signal: ends.signal })
+  const ann = connect(network.url, { room: 'lobby', retryDelay: 5, signal: ends.signal })
   await ann.join('ann')
-  await first.stop('SIGKILL')
+  await first.close()
   const second = await serve(t, {}, first.directory)
   network.target = second.url
   await ann.post('me again')
@@ -188,6 +192,7 @@ test('a post waits for the join under its nick', async (t) => {
 })
 
 test('typing is seen, is said once for many keys, and ends by itself or with the message', async (t) => {
+  const clock = clockOf(t)
   const server = await serve(t)
   const network = await proxy(t, server.url)
   const ann = meet(t, network.url)
@@ -197,6 +202,7 @@ test('typing is seen, is said once for many keys, and ends by itself or with the
   for (let key = 0; key < 50; key++) ann.room.typing()
   await bob.heard.until(({ presence }) => presence?.typing[0] === 'ann')
   t.is(network.asked.filter((asked) => asked === 'POST /rooms/lobby/typing').length, 1)
+  clock.pass(TIMES.typing)
   await bob.heard.until(({ presence }) => presence?.typing.length === 0)
   for (const msg of ['one', 'two']) {
     await ann.room.post(msg)

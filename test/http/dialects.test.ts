@@ -1,15 +1,17 @@
 /** One contract for five protocols: what is said in one is heard in all, nothing is lost, and each keeps its own manners. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { readFile } from 'node:fs/promises'
-import test from 'ava'
-import { messagesIn, poll, post, send } from '../helpers/chat.ts'
+import ava from 'ava'
+import { messagesIn, poll, post, send, type Answer } from '../helpers/chat.ts'
 import { hearUntil, SPEAKERS, type Speaker } from '../helpers/dialects.ts'
 import { serve } from '../helpers/serve.ts'
 
+const test = ava.serial
+
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' }
 const OPTIONS = { rateLimit: 0, backlog: 1000 }
 
 async function comeIn(t: Parameters<typeof serve>[0], url: string): Promise<Speaker[]> {
-  const speakers = SPEAKERS.map((Kind) => new Kind(url))
+  const speakers = SPEAKERS.map((Kind) => new Kind(url, 'ry'))
   t.teardown(() => speakers.forEach((speaker) => speaker.stop()))
   for (const speaker of speakers) await speaker.start()
   // Whoever came in early has not heard those who came later.
@@ -34,47 +36,38 @@ test('5 senders, 5 receivers, all parked: 25 of 25', async (t) => {
   }
 })
 
-test('5 bursts of 40 posts, senders mixed: everyone has all 200, once, in the order of the file', async (t) => {
+test('3 bursts of 20 posts, senders mixed: everyone has all 60, once, in the order of the file', async (t) => {
   const server = await serve(t, OPTIONS)
   const speakers = await comeIn(t, server.url)
-  const ears = speakers.map((speaker) => hearUntil(speaker, (heard) => heard.length >= 200))
-  for (let burst = 0; burst < 5; burst++) {
-    await Promise.all(Array.from({ length: 8 }, (_, n) => speakers.map((speaker, k) => speaker.say(`${burst}:${n * 5 + k}`))).flat())
+  const ears = speakers.map((speaker) => hearUntil(speaker, (heard) => heard.length >= 60))
+  for (let burst = 0; burst < 3; burst++) {
+    await Promise.all(Array.from({ length: 4 }, (_, n) => speakers.map((speaker, k) => speaker.say(`${burst}:${n * 5 + k}`))).flat())
   }
   const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
     .filter(({ msg }) => /^\d:\d+$/.test(msg))
     .map(({ msg }) => msg)
-  t.is(new Set(inFile).size, 200)
+  t.is(new Set(inFile).size, 60)
   for (const [n, heard] of (await Promise.all(ears)).entries()) t.deepEqual(heard, inFile, speakers[n]?.name)
 })
 
 for (const Kind of SPEAKERS.slice(1)) {
-  for (const [manner, gap] of [
-    ['1 ms apart', 1],
-    ['all at once', 0],
-  ] as const) {
-    test(`of 120 posts ${manner}, one looping ${new Kind('').name} client loses 0`, async (t) => {
-      const { url } = await serve(t, OPTIONS)
-      await post(url, 'lobby', { msg: 'before' })
-      const [listener, talker] = [new Kind(url), new Kind(url)]
-      t.teardown(() => [listener, talker].forEach((speaker) => speaker.stop()))
-      await talker.start()
-      await listener.start()
-      const heard = hearUntil(listener, (all) => all.includes('the end'))
-      const posts: Promise<void>[] = []
-      for (let n = 0; n < 120; n++) {
-        posts.push(talker.say(`message ${n}`))
-        if (gap > 0) await delay(gap)
-      }
-      await Promise.all(posts)
-      await talker.say('the end')
-      const all = await heard
-      t.deepEqual(
-        all.filter((text) => text.startsWith('message')).toSorted(),
-        Array.from({ length: 120 }, (_, n) => `message ${n}`).toSorted(),
-      )
-    })
-  }
+  test(`of posts all at once, and of posts one after the other, one looping ${new Kind('', '').name} client loses 0`, async (t) => {
+    const { url } = await serve(t, OPTIONS)
+    await post(url, 'lobby', { msg: 'before' })
+    const [listener, talker] = [new Kind(url, 'listener'), new Kind(url, 'talker')]
+    t.teardown(() => [listener, talker].forEach((speaker) => speaker.stop()))
+    await talker.start()
+    await listener.start()
+    const heard = hearUntil(listener, (all) => all.includes('the end'))
+    await Promise.all(Array.from({ length: 40 }, (_, n) => talker.say(`message ${n}`)))
+    for (let n = 40; n < 60; n++) await talker.say(`message ${n}`)
+    await talker.say('the end')
+    const all = await heard
+    t.deepEqual(
+      all.filter((text) => text.startsWith('message')).toSorted(),
+      Array.from({ length: 60 }, (_, n) => `message ${n}`).toSorted(),
+    )
+  })
 }
 
 test('hostile text comes out of every dialect as the text that it is', async (t) => {
@@ -146,27 +139,47 @@ test('node_chat: a place that no message has, behind an edit or in the future, w
   }
 })
 
-test('mochiweb ends a poll with its timeout, and node_chat, later, with no messages', async (t) => {
-  const { url } = await serve(t)
-  const { timestamp } = await post(url, 'lobby', { msg: 'a' })
-  const ended: string[] = []
-  const recv = send(`${url}/recv?since=${timestamp}`).finally(() => ended.push('node_chat'))
-  const chat = await send(`${url}/chat`).finally(() => ended.push('mochiweb'))
+test('a poll that hears nothing ends in the manner of its protocol, with the place to go on from', async (t) => {
+  const ms = 50
+  const { url } = await serve(t, { times: { mochiwebPoll: ms, nodeChatPoll: ms, phpPoll: ms, geventPoll: ms } })
+  const { id, timestamp } = await post(url, 'lobby', { msg: 'a' })
+  const chat = await send(`${url}/chat`)
   t.is(chat.text, '{"error":"timeout"}')
   t.is(chat.headers['content-type'], 'text/javascript; charset=utf-8')
-  t.deepEqual((JSON.parse((await recv).text) as { messages: unknown[] }).messages, [])
-  t.deepEqual(ended, ['mochiweb', 'node_chat'])
+  t.like(JSON.parse((await send(`${url}/recv?since=${timestamp}`)).text), { messages: [] })
+  const form = (path: string, body: string): Promise<Answer> => send(`${url}${path}`, { headers: FORM, body })
+  t.deepEqual(JSON.parse((await form('/comet.php', `timestamp=${timestamp}`)).text), { msg: '', timestamp })
+  t.deepEqual(JSON.parse((await form('/update', `cursor=${id}`)).text), { html: '', latest_cursor: id })
+})
+
+test('a client that asks again at once after an error is held back, and let go when it goes', async (t) => {
+  const clients: readonly [path: string, body?: string][] = [['/comet.php', 'timestamp=NaN'], ['/update', 'cursor=%ff'], ['/chat?_=%ff']]
+  const quick = await serve(t, { times: { errorPause: 200 } })
+  for (const [path, body] of clients) {
+    const began = performance.now()
+    await send(quick.url + path, body === undefined ? {} : { headers: FORM, body })
+    t.true(performance.now() - began >= 190, path)
+  }
+  const { url, close } = await serve(t, { times: { errorPause: 3_600_000, close: 3_600_000 } })
+  for (const [path, body] of clients) {
+    const cut = new AbortController()
+    const held = t.throwsAsync(send(url + path, { signal: cut.signal, ...(body === undefined ? {} : { headers: FORM, body }) }))
+    await send(`${url}/healthz`)
+    cut.abort()
+    await held
+  }
+  await close()
 })
 
 test('gevent: an unknown cursor gets everything, as text/html that is no HTML', async (t) => {
   const { url } = await serve(t)
   await post(url, 'lobby', { msg: 'a', nick: '<b>' })
   const { id } = await post(url, 'lobby', { msg: 'b' })
-  const answer = await send(`${url}/update`, { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'cursor=nothing' })
+  const answer = await send(`${url}/update`, { headers: FORM, body: 'cursor=nothing' })
   t.is(answer.headers['content-type'], 'text/html; charset=utf-8')
   t.notRegex(answer.text, /[<>\u2028\u2029]/)
   t.like(JSON.parse(answer.text), { latest_cursor: id })
-  const posted = await send(`${url}/new`, { headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: 'msg=c' })
+  const posted = await send(`${url}/new`, { headers: FORM, body: 'msg=c' })
   t.deepEqual([posted.status, posted.text], [200, ''])
 })
 

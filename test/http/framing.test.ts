@@ -3,8 +3,10 @@
  * only one of two readings would see; it must be refused, or read as the one request that it says it is.
  */
 import { readdir } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { besiege, head, request, statusesIn, talk } from '../helpers/raw.ts'
+
+const test = ava.serial
 
 const HIDDEN = request('POST /rooms/hidden', 'bad')
 const POST = 'POST /rooms/lobby'
@@ -15,64 +17,35 @@ const shaped = (lines: readonly string[], rest: string): string =>
 
 const chunked = (chunks: string): string => shaped(['Transfer-Encoding: chunked'], chunks + HIDDEN)
 
+/** One of each kind: the parser is Node's and has its own tests; that it reads strictly, and what we make of it, is ours. */
 const REFUSED: Readonly<Record<string, string>> = {
   'a length and chunks': shaped(['Content-Length: 5', 'Transfer-Encoding: chunked'], `0\r\n\r\n${HIDDEN}`),
-  'chunks and a length': shaped(['Transfer-Encoding: chunked', 'Content-Length: 5'], `0\r\n\r\n${HIDDEN}`),
   'two lengths': shaped(['Content-Length: 2', `Content-Length: ${HIDDEN.length}`], `hi${HIDDEN}`),
-  'two equal lengths': shaped(['Content-Length: 2', 'Content-Length: 2'], `hi${HIDDEN}`),
   'two lengths in a line': shaped(['Content-Length: 2, 2'], `hi${HIDDEN}`),
-  'a folded length': shaped(['Content-Length:', ' 2'], `hi${HIDDEN}`),
   'a folded header that hides chunks': shaped(['X: a', ' Transfer-Encoding: chunked', 'Content-Length: 2'], `hi${HIDDEN}`),
   'a space before the colon': shaped(['Content-Length : 2'], `hi${HIDDEN}`),
-  'a space before the name': shaped([' Content-Length: 2'], `hi${HIDDEN}`),
-  'a tab before the colon': shaped(['Transfer-Encoding\t: chunked', 'Content-Length: 2'], `hi${HIDDEN}`),
-  'a header without a name': shaped([': x', 'Content-Length: 2'], `hi${HIDDEN}`),
   'bare line feeds': `${POST} HTTP/1.1\nHost: localhost\nContent-Length: 2\n\nhi${HIDDEN}`,
-  'a bare line feed in a header': shaped(['X: a\nContent-Length: 2'], `hi${HIDDEN}`),
-  'a bare carriage return in a header': shaped(['X: a\rContent-Length: 2'], `hi${HIDDEN}`),
   'a NUL in a header': shaped(['X: a\0', 'Content-Length: 2'], `hi${HIDDEN}`),
-  'a NUL in a header name': shaped(['X\0: a', 'Content-Length: 2'], `hi${HIDDEN}`),
-  'HTTP/0.9': `GET /rooms\r\n${HIDDEN}`,
   'HTTP/2': `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${HIDDEN}`,
   'no host': `${POST} HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi`,
-  'a method that is none': `G=T / HTTP/1.1\r\nHost: localhost\r\n\r\n${HIDDEN}`,
   'a body that nobody announced': `${POST} HTTP/1.1\r\nHost: localhost\r\n\r\nhi${HIDDEN}`,
   'more than was announced': shaped(['Content-Length: 1'], `\n!!${HIDDEN}`),
   'less than was announced': shaped(['Content-Length: 9'], 'hi'),
   'chunks that do not end': shaped(['Transfer-Encoding: chunked'], '2\r\nhi\r\n'),
   ...Object.fromEntries(
-    ['+2', '-1', '-0', '0x2', '2.0', '2e0', '2 2', '', 'two', '2;', '"2"', '99999999999999999999', '\xd9\xa2'].map((length) => [
-      `the length ${JSON.stringify(length)}`,
-      shaped([`Content-Length: ${length}`], `hi${HIDDEN}`),
-    ]),
+    ['+2', '0x2', ''].map((length) => [`the length ${JSON.stringify(length)}`, shaped([`Content-Length: ${length}`], `hi${HIDDEN}`)]),
   ),
   ...Object.fromEntries(
-    [
-      'identity',
-      'chunked, identity',
-      'xchunked',
-      'chunked, chunked',
-      '\x0bchunked',
-      '"chunked"',
-      'chunked;q=1',
-      'chunked\r\nTransfer-Encoding: x',
-      '',
-      'gzip',
-    ].map((coding) => [
+    ['identity', 'chunked, identity', '\x0bchunked', 'gzip'].map((coding) => [
       `the transfer coding ${JSON.stringify(coding)}`,
       shaped([`Transfer-Encoding: ${coding}`], `2\r\nhi\r\n0\r\n\r\n${HIDDEN}`),
     ]),
   ),
   ...Object.fromEntries(
-    ['zz', '-2', '+2', '0x2', '2 ', ' 2', '2\n', '', 'ffffffffffffffffff', '2;a="\r\n"', `2;${'a'.repeat(30_000)}`].map((size) => [
-      `the chunk size ${JSON.stringify(size.slice(0, 20))}`,
-      chunked(`${size}\r\nhi\r\n0\r\n\r\n`),
-    ]),
+    ['zz', '-2', '2;a="\r\n"'].map((size) => [`the chunk size ${JSON.stringify(size)}`, chunked(`${size}\r\nhi\r\n0\r\n\r\n`)]),
   ),
   'a chunk longer than it says': chunked('1\r\nhi\r\n0\r\n\r\n'),
-  'a chunk shorter than it says': chunked('3\r\nhi\r\n0\r\n\r\n'),
   'chunks with bare line feeds': chunked('2\nhi\n0\n\n'),
-  'a length in the trailer': chunked('2\r\nhi\r\n0\r\nContent-Length: 9\r\n\r\n'),
 }
 
 test(`${Object.keys(REFUSED).length} requests that could be read in two ways are refused, and the post hidden in them is not made`, async (t) => {

@@ -1,7 +1,9 @@
 /** Who is let in: with a token, from another site's page, under another name. */
-import test from 'ava'
+import ava from 'ava'
 import { poll, post, send, type Answer, type Send } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const TOKEN = 'open sesame 芝麻'
 const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { error: { code: string } }).error.code

@@ -1,9 +1,11 @@
 /** What answers say to a browser about themselves, so that no other page can use them, and who may show the page in a frame. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test from 'ava'
+import ava from 'ava'
 import { post, send } from '../helpers/chat.ts'
-import { freshDirectory, serve } from '../helpers/serve.ts'
+import { freshDirectory, serve, type ServeOptions } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const policyOf = (headers: Record<string, unknown>): string[] => String(headers['content-security-policy']).split('; ')
 
@@ -64,32 +66,28 @@ test('every answer says that it is what it says it is, and that other sites cann
   }
 })
 
-const FRAMING: readonly [option: string | undefined, policy: string][] = [
-  [undefined, "'self'"],
-  ['self', "'self'"],
-  ['none', "'none'"],
-  ['*', '*'],
-  ['https://example.org', "'self' https://example.org"],
-  ['self, https://example.org,http://10.0.0.5:3000', "'self' https://example.org http://10.0.0.5:3000"],
-]
-
-for (const [option, policy] of FRAMING) {
-  test(`--frame-ancestors ${option ?? 'left out'} is ${policy} for the page, the sign-in page and a page of one's own`, async (t) => {
-    const own = await freshDirectory(t)
-    await mkdir(join(own, 'a'))
-    await writeFile(join(own, 'a', 'index.html'), 'own')
-    const framing = option === undefined ? [] : ['--frame-ancestors', option]
-    const pages = await Promise.all([
-      serve(t, framing).then(({ url }) => send(url)),
-      serve(t, ['--token', 'open-sesame', ...framing]).then(({ url }) => send(url, { headers: { Accept: 'text/html' } })),
-      serve(t, ['--client', own, ...framing]).then(({ url }) => send(`${url}/a/`)),
-    ])
+test('who may show the page, the sign-in page and a page of one’s own in a frame is as the operator says', async (t) => {
+  const own = await freshDirectory(t)
+  await mkdir(join(own, 'a'))
+  await writeFile(join(own, 'a', 'index.html'), 'own')
+  const cases: readonly [options: ServeOptions, policy: string][] = [
+    [{}, "'self'"],
+    [{ frameAncestors: ['none'] }, "'none'"],
+    [{ frameAncestors: ['*'] }, '*'],
+    [{ frameAncestors: ['self', 'https://example.org'] }, "'self' https://example.org"],
+  ]
+  for (const [options, policy] of cases) {
+    const pages = [
+      await send((await serve(t, options)).url),
+      await send((await serve(t, { ...options, token: 'open-sesame' })).url, { headers: { Accept: 'text/html' } }),
+      await send(`${(await serve(t, { ...options, client: own })).url}/a/`),
+    ]
     for (const { headers } of pages) {
       t.true(policyOf(headers).includes(`frame-ancestors ${policy}`), String(headers['content-security-policy']))
       t.is(headers['x-frame-options'], undefined)
     }
-  })
-}
+  }
+})
 
 test('what a page of one’s own may do is its own affair', async (t) => {
   const own = await freshDirectory(t)

@@ -1,8 +1,11 @@
 /** One poll for many rooms: messages, who is here, sessions, and rooms that cannot be polled. */
 import { mkdir } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { post, send, type Polled } from '../helpers/chat.ts'
+import { clockOf } from '../helpers/clock.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 interface Told extends Polled {
   readonly presence?: { readonly version: number; readonly who: string[]; readonly typing: string[] }
@@ -37,14 +40,16 @@ test('a poll that names a version of who is here is told of who comes and goes, 
 })
 
 test('a parked poll holds the sessions that it names, and is told at once of one that ends', async (t) => {
-  const { url } = await serve(t, { lease: 4 })
+  const clock = clockOf(t)
+  const { url } = await serve(t, { lease: 20 })
   const ann = await join(url, 'lobby', 'ann')
   const held = await join(url, 'dev', 'held')
   const { lobby } = await pollMany(url, ['lobby:0'])
   const { dev } = await pollMany(url, ['dev:0'])
-  const parked = pollMany(url, [`lobby:${lobby?.timestamp}::${ann}`, `dev:${dev?.timestamp}::${held}`])
+  const parked = pollMany(url, [`lobby:${lobby?.timestamp}::${ann}`, `dev:${dev?.timestamp}::${held}`], 60)
   // Somebody whom nobody holds goes when the lease is over: by then these two would have gone as well.
   await join(url, 'ops', 'brief')
+  clock.pass(30_000)
   let ops = await pollMany(url, ['ops:0'])
   while (!ops['ops']?.messages.some(({ type }) => type === 'part')) ops = await pollMany(url, [`ops:${ops['ops']?.timestamp}`])
   await leave(url, 'dev', held)

@@ -1,11 +1,13 @@
 /** The outbox on the real server, through a network that fails: nothing lost, nothing doubled, all in order. */
-import test, { type ExecutionContext } from 'ava'
+import ava, { type ExecutionContext } from 'ava'
 import { connect, type Connection } from '../../client/client.ts'
 import { outbox, type Outbox, type OutboxEntry } from '../../client/connection/outbox.ts'
 import { poll, post } from '../helpers/chat.ts'
 import { RoomListener } from '../helpers/listener.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 /** What a browser keeps for an origin. */
 class MemoryStorage implements Storage {
@@ -50,7 +52,7 @@ interface Page {
 
 function open(t: ExecutionContext, url: string, storage?: Storage): Page {
   const ends = new AbortController()
-  const room = connect(url, { room: 'lobby', retryDelay: 20, signal: ends.signal })
+  const room = connect(url, { room: 'lobby', retryDelay: 5, signal: ends.signal })
   const heard = new RoomListener(room)
   const shown: (readonly OutboxEntry[])[] = []
   let wakes: (() => void)[] = []

@@ -1,8 +1,10 @@
 /** `/comet.php` as the PHP tutorial's client speaks it: a form with `msg` posts, a form with `timestamp` polls. */
 import { readFile } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { messagesIn, poll, post, send, type Answer } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const HEADERS = { 'Content-Type': 'application/x-www-form-urlencoded; charset=UTF-8' }
 
@@ -83,7 +85,7 @@ test('an editor that is empty posts nothing, and is not left waiting', async (t)
 })
 
 test('an error answer to a poll is JSON with a timestamp that the client can go on from', async (t) => {
-  const { url } = await serve(t)
+  const { url } = await serve(t, { times: { errorPause: 0 } })
   const answer = await comet(url, { timestamp: 'NaN' })
   t.is(answer.status, 400)
   t.is(answer.headers['content-type'], 'text/html; charset=utf-8')

@@ -1,8 +1,10 @@
 /** Names that every JavaScript object has, wherever a name may stand: as room, nick, key, session, cookie, in every dialect and by hand in the file. */
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import test from 'ava'
+import ava from 'ava'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const NAMES = [
   '__proto__',
@@ -56,7 +58,7 @@ test('somebody of such a name comes, speaks and goes like anybody else', async (
 })
 
 test('such a name names no session, no cookie, no field and no parameter', async (t) => {
-  const { url, file } = await serve(t)
+  const { url, file } = await serve(t, { rateLimit: 0, times: { errorPause: 0 } })
   const refused: readonly [path: string, body: string | undefined, headers: Record<string, string>, status: number][] = NAMES.flatMap(
     (name) => [
       ['/rooms/lobby', JSON.stringify({ msg: 'a', session: name }), JSON_TYPE, 404],

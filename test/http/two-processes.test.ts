@@ -1,26 +1,29 @@
+/** Several servers on one directory, and one after the other: in this process, whose stores lock each other out as those of two processes do. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
-import test from 'ava'
+import ava from 'ava'
 import { Follower, messagesIn, poll, post } from '../helpers/chat.ts'
-import { serve } from '../helpers/serve.ts'
+import { serve, serveProcess } from '../helpers/serve.ts'
 
-const OPTIONS = { backlog: 2000, rateLimit: 0 }
+const test = ava.serial
 
-test('two processes on one directory, 500 posts each at once: all 1,000 are in both, in one order', async (t) => {
-  const one = await serve(t, OPTIONS)
-  const two = await serve(t, OPTIONS, one.directory)
+const POSTS = 100
+
+test(`two processes on one directory, ${POSTS} posts each at once: all are in both, in one order`, async (t) => {
+  const one = await serveProcess(t, ['--backlog', '1000', '--rate-limit', 'off'])
+  const two = await serve(t, { backlog: 1000, rateLimit: 0 }, one.directory)
   const followers = await Promise.all([one, two].map(({ url }) => new Follower(url, 'lobby').start()))
   await Promise.all(
     [one, two].map(async ({ url }, process) => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 20 })
-      await Promise.all(Array.from({ length: 500 }, (_, n) => post(url, 'lobby', { msg: `${process}:${n}` }, agent)))
+      const agent = new Agent({ keepAlive: true, maxSockets: 10 })
+      await Promise.all(Array.from({ length: POSTS }, (_, n) => post(url, 'lobby', { msg: `${process}:${n}` }, agent)))
       agent.destroy()
     }),
   )
-  await Promise.all(followers.map((follower) => follower.until(({ messages }) => messages.length >= 1000)))
+  await Promise.all(followers.map((follower) => follower.until(({ messages }) => messages.length >= 2 * POSTS)))
   await Promise.all(followers.map((follower) => follower.stop()))
   const inFile = messagesIn(await readFile(one.file('lobby'), 'utf8'))
-  t.is(new Set(inFile.map(({ msg }) => msg)).size, 1000)
+  t.is(new Set(inFile.map(({ msg }) => msg)).size, 2 * POSTS)
   for (const { messages, resets, gaps } of followers) {
     t.deepEqual(messages, inFile)
     t.is(resets + gaps, 0)
@@ -59,7 +62,7 @@ test('an edit that one process took in is a reset for a client of the other, als
   t.true((await parked).reset)
   await post(one.url, 'lobby', { msg: 'later' })
   t.true((await poll(two.url, 'lobby', { timestamp, wait: 20 })).reset)
-  await Promise.all([one.stop(), two.stop()])
+  await Promise.all([one.close(), two.close()])
   const again = await serve(t, {}, one.directory)
   const told = await poll(again.url, 'lobby', { timestamp, wait: 0 })
   t.true(told.reset)
@@ -69,8 +72,8 @@ test('an edit that one process took in is a reset for a client of the other, als
   )
 })
 
-test('a client that kept its timestamp goes on after a restart: no loss, no repeat, no reset', async (t) => {
-  const first = await serve(t)
+test('a client that kept its timestamp goes on after its server was killed: no loss, no repeat, no reset', async (t) => {
+  const first = await serveProcess(t)
   await post(first.url, 'lobby', { msg: 'one' })
   const { timestamp } = await post(first.url, 'lobby', { msg: 'two' })
   await post(first.url, 'lobby', { msg: 'three' })

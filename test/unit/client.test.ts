@@ -125,15 +125,18 @@ test('the loop leaves a server alone for as long as Retry-After says', async (t)
 test('the delays double, with jitter, up to 30 seconds', async (t) => {
   const { join } = await serve(t, ...Array.from({ length: 9 }, () => drops))
   const connection = join({ retryDelay: 1000 })
-  const delays: number[] = []
+  // A delay was chosen between these two moments.
+  const delays: { least: number; most: number }[] = []
+  let before = Date.now()
   for await (const event of connection) {
     if (event.type !== 'state' || event.state !== 'waiting') continue
-    if (delays.push(event.retryAt - Date.now()) === 8) break
+    if (delays.push({ least: event.retryAt - Date.now(), most: event.retryAt - before }) === 8) break
+    before = Date.now()
     setImmediate(() => connection.retry())
   }
   for (const [n, delay] of delays.entries()) {
     const most = Math.min(30_000, 1000 * 2 ** n)
-    t.true(delay > most / 2 - 100 && delay <= most, `${n}: ${delay}`)
+    t.true(delay.least <= most && delay.most >= most / 2, `${n}: ${JSON.stringify(delay)}`)
   }
 })
 

@@ -11,7 +11,9 @@ import { toHtml, toMarkdown } from '../../server/markup.ts'
 import { lineOf, placed, readLine, sayingOf } from '../../server/message.ts'
 import { isRoomName, roomName } from '../../server/room-name.ts'
 import { UsageError } from '../../server/usage.ts'
+import { within } from '../helpers/environment.ts'
 import { offences } from '../helpers/offences.ts'
+import { tries } from '../helpers/random.ts'
 
 const LIMITS = { backlog: 200, maxMessage: 1024, maxFile: 65_536 }
 
@@ -51,7 +53,7 @@ test('a room’s name stays in its directory, whatever was asked for', (t) => {
       t.is(roomName(name), name)
       t.notRegex(name, /[./\\:\p{C}\s]/u)
     }),
-    { numRuns: 3000 },
+    tries(t, 750),
   )
   t.pass()
 })
@@ -93,7 +95,7 @@ test('any line of a file is a message, and a line that is none says its own text
       t.true(line.isWellFormed())
       t.deepEqual(readLine(line, 64).saying, saying)
     }),
-    { numRuns: 3000 },
+    tries(t, 750),
   )
 })
 
@@ -115,7 +117,7 @@ test('a message is in its line what it was, with whatever somebody added to it',
       t.true(found.whole)
       t.deepEqual(JSON.parse(lineOf(placed(found.saying, { timestamp, n }))), JSON.parse(line))
     }),
-    { numRuns: 2000 },
+    tries(t, 500),
   )
 })
 
@@ -147,7 +149,7 @@ test('what may be posted has a text within the limit, a nick and a cid that are 
       t.true(draft.nick !== undefined && draft.nick.length <= 100 && !/[\p{Cc}\u2028\u2029]/u.test(draft.nick))
       t.true(draft.cid === undefined || (draft.cid !== '' && draft.cid.length <= 100))
     }),
-    { numRuns: 3000 },
+    tries(t, 750),
   )
 })
 
@@ -157,7 +159,7 @@ test('a form is read as it was written, and escapes that are no UTF-8 are refuse
     fc.property(fc.array(fc.tuple(text, text)), (pairs) => {
       t.deepEqual([...formIn(new URLSearchParams(pairs).toString())], pairs)
     }),
-    { numRuns: 1000 },
+    tries(t, 250),
   )
   fc.assert(
     fc.property(
@@ -168,7 +170,7 @@ test('a form is read as it was written, and escapes that are no UTF-8 are refuse
         t.false(form.toString().includes('%EF%BF%BD'), JSON.stringify(body))
       },
     ),
-    { numRuns: 3000 },
+    tries(t, 750),
   )
 })
 
@@ -181,7 +183,7 @@ test('a timestamp is a whole number that can be counted with, or is refused', (t
         if (timestamp !== undefined) t.true(Number.isSafeInteger(timestamp) && timestamp >= 0 && /^\d+$/.test(text))
       },
     ),
-    { numRuns: 3000 },
+    tries(t, 750),
   )
   t.pass()
 })
@@ -216,7 +218,7 @@ test('any command line and any environment is a configuration, or one line that 
   fc.assert(
     fc.property(fc.array(fc.oneof(word, joined).filter(isNoQuestion), { maxLength: 6 }), env, (argv, variable) => {
       try {
-        const config = readConfig(argv, variable)
+        const config = within(variable, (given) => readConfig(argv, given))
         t.true(config !== undefined && config.dataDir !== '' && config.port >= 0 && config.port <= 65_535 && config.backlog >= 1)
         t.true(config?.token === undefined || config.token.length >= 8)
         t.true(config?.frameAncestors.every((who) => /^(?:self|none|\*|https?:\/\/[^\s;,]+)$/.test(who)))
@@ -226,7 +228,7 @@ test('any command line and any environment is a configuration, or one line that 
         t.true(error.message.length > 0)
       }
     }),
-    { numRuns: 2000 },
+    tries(t, 500),
   )
 })
 
@@ -244,6 +246,6 @@ test('any text, as Markdown and through the editor’s door, becomes HTML of a c
       }
       t.is(renderMarkdown(text), renderMarkdown(text))
     }),
-    { numRuns: 2000 },
+    tries(t, 500),
   )
 })

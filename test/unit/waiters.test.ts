@@ -1,7 +1,11 @@
+/** Parking and waking, and work that is shared. */
 import { setImmediate } from 'node:timers/promises'
-import test from 'ava'
+import ava from 'ava'
 import { sharing } from '../../server/sharing.ts'
 import { Deadlines, park, Waiters } from '../../server/waiters.ts'
+import { clockOf } from '../helpers/clock.ts'
+
+const test = ava.serial
 
 const never = new AbortController().signal
 const LONG = 60_000
@@ -30,11 +34,15 @@ test('who waits in two rooms leaves both when one wakes', async (t) => {
 })
 
 test('a wait ends by its deadline, short ones before long ones', async (t) => {
+  const clock = clockOf(t)
   const room = new Waiters()
   const deadlines = new Deadlines()
   const ended: number[] = []
-  await Promise.all([600, 0, 250].map((ms) => park([room], deadlines, ms, never).then(() => ended.push(ms))))
-  t.deepEqual(ended, [0, 250, 600])
+  const parked = [LONG, 0, 2000].map((ms) => park([room], deadlines, ms, never).then(() => ended.push(ms)))
+  await parked[1]
+  clock.pass(LONG)
+  await Promise.all(parked)
+  t.deepEqual(ended, [0, 2000, LONG])
   t.is(room.size, 0)
 })
 
