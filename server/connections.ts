@@ -31,7 +31,7 @@ export function connections(site: RequestListener, maxHeaderSize: number, times:
   const files = mostFiles()
   /** Those who came when it was full. */
   const surplus = new WeakSet<Socket>()
-  let open = 0
+  const open = new Set<Socket>()
   let closing = false
   const options = {
     keepAlive: true,
@@ -52,9 +52,9 @@ export function connections(site: RequestListener, maxHeaderSize: number, times:
   server.timeout = times.stall
   server.maxConnections = Math.floor(files * (FOR_CONNECTIONS + TO_BE_TOLD))
   server.on('connection', (socket) => {
-    open += 1
-    if (open > files * FOR_CONNECTIONS) surplus.add(socket)
-    socket.once('close', () => (open -= 1))
+    open.add(socket)
+    if (open.size > files * FOR_CONNECTIONS) surplus.add(socket)
+    socket.once('close', () => open.delete(socket))
   })
   return {
     server,
@@ -64,8 +64,12 @@ export function connections(site: RequestListener, maxHeaderSize: number, times:
       closing = true
       for (const res of answering) res.shouldKeepAlive = false // each of them says Connection: close
       endWaits()
-      // An answer whose head is out already could not say so: its connection is closed once it is idle.
-      const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS)
+      const sweep = setInterval(() => {
+        // An answer whose head is out already could not say so: its connection is closed once it is idle.
+        server.closeIdleConnections()
+        // Browsers connect in advance. For Node that is no idle connection: one that has said nothing may still be about to.
+        for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+      }, SWEEP_MS)
       const cut = setTimeout(() => server.closeAllConnections(), times.close)
       await closed
       clearInterval(sweep)

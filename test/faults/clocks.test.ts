@@ -50,6 +50,7 @@ test(`${STEPS} steps of up to a day, back and forth, under ${POSTERS} posters an
   const server = await serveClocked(t, ['--backlog', '1000000', '--max-file', '64m'])
   const alice = await new Follower(server.url, 'lobby').start()
   const stepping = new AbortController()
+  t.teardown(() => stepping.abort())
   const posters = Array.from({ length: POSTERS }, async (_, poster) => {
     for (let n = 0; !stepping.signal.aborted; n++) await attack.post(server.url, `${poster}:${n}`)
   })
