@@ -131,17 +131,19 @@ test(`${PARKED} polls are parked, woken and cut, three times: each is answered, 
   const most: number[] = []
   for (let wave = 0; wave < 3; wave++) {
     const sockets = await dialMany(t, server, PARKED)
-    const { timestamp } = await poll(server.url, 'lobby', { wait: 0 })
-    const ask = head(`/rooms/lobby?timestamp=${timestamp}&wait=60`)
+    const ask = async (): Promise<void> => {
+      const { timestamp } = await poll(server.url, 'lobby', { wait: 0 })
+      for (const socket of sockets) socket.write(head(`/rooms/lobby?timestamp=${timestamp}&wait=60`))
+    }
     const answered = sockets.map(async (socket) => {
-      socket.write(ask)
       const [chunk] = (await once(socket, 'data')) as [Buffer]
       return chunk.includes('still here')
     })
+    await ask()
     await talk()
     t.true((await Promise.all(answered)).every(Boolean))
-    for (const socket of sockets) socket.write(ask.replace(String(timestamp), String(timestamp + 3_600_000)))
-    await talk() // they are parked, or not read yet: cut while they wait
+    await ask()
+    await poll(server.url, 'lobby', { wait: 0 }) // by its answer, they are parked: cut while they wait, and nobody is woken after
     most.push((await held(server)).mib)
     for (const socket of sockets) socket.destroy()
     await untilGivenBack(server, before.files)
