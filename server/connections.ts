@@ -64,10 +64,11 @@ export function connections(site: RequestListener, maxHeaderSize: number, times:
       closing = true
       for (const res of answering) res.shouldKeepAlive = false // each of them says Connection: close
       endWaits()
-      // An answer whose head is out already could not say so: its connection is closed once it is idle.
       const sweep = setInterval(() => {
+        // An answer whose head is out already could not say so: its connection is closed once it is idle.
         server.closeIdleConnections()
-        for (const socket of open) if (socket.bytesRead === 0) socket.destroy() // opened in advance, as browsers do: Node waits for its request
+        // Browsers connect in advance. For Node that is no idle connection: one that has said nothing may still be about to.
+        for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
       }, SWEEP_MS)
       const cut = setTimeout(() => server.closeAllConnections(), times.close)
       await closed

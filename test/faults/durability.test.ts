@@ -1,19 +1,20 @@
 /** A power cut, by the order of system calls: an answer comes after the file, its name and its directory are on the disk. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test from 'ava'
 import { poll, post, send } from '../helpers/chat.ts'
+import { needing } from '../helpers/needing.ts'
+import { STRACE } from '../helpers/programs.ts'
 import { freshDirectory, serveProcess } from '../helpers/serve.ts'
 import { strace } from '../helpers/strace.ts'
 
 const CALLS = 'openat,write,writev,fsync,rename,fcntl,close'
 
-test('a post and the poll that it wakes are answered after write, fsync, rename and fsync of the directory', async (t) => {
+needing(STRACE)('a post and the poll that it wakes are answered after write, fsync, rename and fsync of the directory', async (t) => {
   const server = await serveProcess(t)
   const { timestamp } = await post(server.url, 'lobby', { msg: 'before' })
   const trace = join(await freshDirectory(t), 'trace')
   const detach = await strace(server, ['-s', '200', '-e', `trace=${CALLS}`, '-o', trace])
-  const parked = send(`${server.url}/rooms/lobby?timestamp=${timestamp}&wait=20`)
+  const parked = send(`${server.url}/rooms/lobby?timestamp=${timestamp}&wait=60`)
   await poll(server.url, 'lobby', { timestamp: 0 })
   await post(server.url, 'lobby', { msg: 'the post' })
   t.regex((await parked).text, /the post/)

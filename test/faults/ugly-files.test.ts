@@ -1,15 +1,20 @@
 /** Files that nobody should have written: each room opens, posting goes on, and the person's bytes are there afterwards, in place or aside. */
 import { appendFile, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test from 'ava'
+import ava from 'ava'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, send } from '../helpers/chat.ts'
-import { freshDirectory, serveProcess } from '../helpers/serve.ts'
+import { freshDirectory, serve, type ServeOptions } from '../helpers/serve.ts'
 
 const MIB = 1024 * 1024
-const HUGE = sized(20, 200) * MIB
-const MANY = sized(10_000, 100_000)
+/** The largest file that the server reads whole. */
+const MAX_FILE = sized(1, 8) * MIB
+const HUGE = sized(3, 200) * MIB
+const MANY = sized(1000, 100_000)
 const FUTURE = Date.UTC(2099, 0, 1)
+
+/** Each file here is put in its place, or added to, at one stroke: nobody writes in steps, and there is nothing to wait for. */
+const OPTIONS: ServeOptions = { maxFile: MAX_FILE, times: { quiet: 5 } }
 
 const lineAt = (timestamp: number, n: number, msg: string): string =>
   `${JSON.stringify({ id: `${timestamp}-${n}`, timestamp, type: 'msg', nick: 'ann', msg })}\n`
@@ -94,14 +99,14 @@ const attack = new Attack(`ugly files: ${uglies.length} kinds, up to ${HUGE / MI
 /** What was said after it all, as it stands in the files. */
 const kept: string[] = []
 
-test.after((t) => attack.end(t, kept))
+ava.after((t) => attack.end(t, kept))
 
 for (const { name, bytes, shows, newest } of uglies) {
-  test(`${name}: found at the start`, async (t) => {
+  ava.serial(`${name}: found at the start`, async (t) => {
     const directory = await freshDirectory(t)
     const ugly = bytes()
     await writeFile(join(directory, 'lobby.jsonl'), ugly)
-    const server = await serveProcess(t, [], directory)
+    const server = await serve(t, OPTIONS, directory)
     const { messages, msg } = await poll(server.url, 'lobby', { wait: 0 })
     t.is(messages.length, shows)
     t.true(msg.startsWith(newest), msg.slice(0, 80))
@@ -112,8 +117,8 @@ for (const { name, bytes, shows, newest } of uglies) {
     kept.push(await lastOf(server.file('lobby')))
   })
 
-  test(`${name}: put in the place of a room in use`, async (t) => {
-    const server = await serveProcess(t)
+  ava.serial(`${name}: put in the place of a room in use`, async (t) => {
+    const server = await serve(t, OPTIONS)
     await send(`${server.url}/rooms/lobby`, { body: 'before' })
     const alice = await new Follower(server.url, 'lobby').start()
     const ugly = bytes()

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import { newCid } from '../../client/client.ts'
 import { send, type Answer, type Send } from './chat.ts'
+import { TEST_LIMIT_MS } from './limits.ts'
 
 /** The small size is for every run of the tests, the large one for `npm run test:faults`. */
 export function sized<T>(small: T, large: T): T {
@@ -36,7 +37,10 @@ export class Attack {
   /** Posts until it is acknowledged, as a client with patience does: always the same post. @param since when the trouble ended */
   async recover(url: string, msg: string, since: number = performance.now(), options: Send = {}): Promise<void> {
     const cid = newCid()
-    while ((await this.post(url, msg, { ...options, cid }))?.status !== 201) await delay(5)
+    while ((await this.post(url, msg, { ...options, cid }))?.status !== 201) {
+      if (performance.now() - since > TEST_LIMIT_MS) throw new Error('the trouble is over, and no post is acknowledged')
+      await delay(5)
+    }
     this.recoveries.push(performance.now() - since)
   }
 

@@ -86,6 +86,7 @@ export class Follower {
   async start(): Promise<this> {
     await this.#once(0)
     this.#loop = this.#run()
+    this.#loop.catch(() => undefined) // `until` and `stop` hear of it: a test that ended before them failed for another reason
     return this
   }
 

@@ -2,25 +2,45 @@
 import { once } from 'node:events'
 import type { ServedProcess } from './serve.ts'
 
-/** What the server has to run under. */
-export const INSPECTED = ['env', 'NODE_OPTIONS=--inspect=127.0.0.1:0']
+export interface Live {
+  /** Of objects and of the bytes that they hold. */
+  readonly mib: number
+  /** Requests that have no answer yet, and the last one of each connection: whatever waits for ever holds on to its own. */
+  readonly answers: number
+}
 
-/** @returns MiB of live objects */
-export async function heapOf({ log }: ServedProcess): Promise<number> {
+type Ask = <T>(method: string, params?: object) => Promise<T>
+
+/** @param server one that runs under INSPECTED */
+export async function liveIn({ log }: ServedProcess): Promise<Live> {
   const address = /ws:\S+/.exec(log.join('\n'))?.[0]
   if (address === undefined) throw new Error('the server does not run under INSPECTED')
   const socket = new WebSocket(address)
   await once(socket, 'open')
-  const ask = async (id: number, method: string): Promise<unknown> => {
+  let asked = 0
+  const ask: Ask = async <T>(method: string, params: object = {}): Promise<T> => {
     const answered = once(socket, 'message') as Promise<[MessageEvent<string>]>
-    socket.send(JSON.stringify({ id, method }))
+    socket.send(JSON.stringify({ id: ++asked, method, params }))
     const [{ data }] = await answered
-    return (JSON.parse(data) as { result: unknown }).result
+    const { result, error } = JSON.parse(data) as { result?: T; error?: { message: string } }
+    if (result === undefined) throw new Error(`${method}: ${error?.message}`)
+    return result
   }
-  await ask(1, 'HeapProfiler.collectGarbage')
-  await ask(2, 'HeapProfiler.collectGarbage') // what finalizers let go of in the first
-  const { usedSize } = (await ask(3, 'Runtime.getHeapUsage')) as { usedSize: number }
+  await ask('HeapProfiler.collectGarbage')
+  await ask('HeapProfiler.collectGarbage') // what finalizers let go of in the first
+  const { usedSize, backingStorageSize } = await ask<{ usedSize: number; backingStorageSize: number }>('Runtime.getHeapUsage')
+  const answers = await countOf(ask, `process.getBuiltinModule('node:http').ServerResponse.prototype`)
+  const closed = once(socket, 'close')
   socket.close()
-  await once(socket, 'close')
-  return usedSize / 1024 / 1024
+  await closed
+  return { mib: (usedSize + backingStorageSize) / 1024 / 1024, answers }
+}
+
+/** How many objects there are whose prototype this is. */
+async function countOf(ask: Ask, expression: string): Promise<number> {
+  const { result: prototype } = await ask<{ result: { objectId: string } }>('Runtime.evaluate', { expression })
+  const { objects } = await ask<{ objects: { objectId: string } }>('Runtime.queryObjects', { prototypeObjectId: prototype.objectId })
+  const functionDeclaration = 'function () { return this.length }'
+  const { result: count } = await ask<{ result: { value: number } }>('Runtime.callFunctionOn', { ...objects, functionDeclaration })
+  return count.value
 }

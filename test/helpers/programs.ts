@@ -1,4 +1,5 @@
 /** The programs that tests drive, where they are, and which package brings them. Knows no tests; installs nothing. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 
 export interface Program {
@@ -8,6 +9,8 @@ export interface Program {
   /** The Debian package that brings it. */
   readonly debian: string
   readonly what: string
+  /** A command that fails where it is not allowed to do what tests ask of it: in a container, or to those who are not root. */
+  readonly proof?: readonly [string, ...string[]]
 }
 
 export const CHROMIUM: Program = {
@@ -29,6 +32,7 @@ export const STRACE: Program = {
   paths: ['/usr/bin/strace'],
   debian: 'strace',
   what: 'to see the order of the system calls of a post, and to make them fail',
+  proof: ['sh', '-c', 'strace -o /dev/null true && { [ "$(id -u)" = 0 ] || ! grep -q "[1-3]" /proc/sys/kernel/yama/ptrace_scope; }'],
 }
 
 export const FAKETIME: Program = {
@@ -38,7 +42,7 @@ export const FAKETIME: Program = {
   what: 'to step the clock under a running server',
 }
 
-/** Limits and namespaces of processes, which only Linux has: prlimit, unshare, setpriv. */
+/** Limits of processes, which only Linux has: prlimit, setpriv. */
 export const UTIL_LINUX: Program = {
   name: 'prlimit',
   paths: ['/usr/bin/prlimit'],
@@ -46,9 +50,23 @@ export const UTIL_LINUX: Program = {
   what: 'to limit what a server may open',
 }
 
-export const PROGRAMS: readonly Program[] = [CHROMIUM, STRACE, FAKETIME, UTIL_LINUX]
+export const UNSHARE: Program = {
+  name: 'unshare',
+  paths: ['/usr/bin/unshare'],
+  debian: 'util-linux',
+  what: 'to give a server a small disk, and no watches on files',
+  proof: ['unshare', '--map-root-user', '--mount', 'mount', '-t', 'tmpfs', 'none', '/tmp'],
+}
+
+export const PROGRAMS: readonly Program[] = [CHROMIUM, STRACE, FAKETIME, UTIL_LINUX, UNSHARE]
 
 /** Where a program is; undefined when it is not on this machine. */
 export function pathOf({ paths }: Program): string | undefined {
   return paths.flatMap((path) => (path.includes('*') ? globSync(path) : [path])).find((path) => existsSync(path))
+}
+
+/** Whether tests can use a program: it is there, and may do what they ask of it. */
+export function isUsable(program: Program): boolean {
+  const [command, ...args] = program.proof ?? []
+  return pathOf(program) !== undefined && (command === undefined || spawnSync(command, args).status === 0)
 }

@@ -7,12 +7,14 @@ import type { ServedProcess } from './serve.ts'
  * Attaches strace to a running server, all its threads.
  * @param args what to trace, to inject, to write where
  * @returns what lets go of the server again
+ * @throws when strace may not, with what it says
  */
 export async function strace(server: ServedProcess, args: readonly string[]): Promise<() => Promise<void>> {
   const child = spawn('strace', ['-f', ...args, '-p', String(server.process.pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
-  await once(child.stderr, 'data') // it says that it is attached
+  const exited = once(child, 'exit')
+  const [said] = (await once(child.stderr, 'data')) as [Buffer]
+  if (!said.includes(' attached')) throw new Error(said.toString())
   return async () => {
-    const exited = once(child, 'exit')
     child.kill('SIGINT')
     await exited
   }

@@ -1,18 +1,28 @@
 /** People at the file, with the tools that they have: each of their changes reaches a parked poll, and posting goes on. */
 import { exec } from 'node:child_process'
-import { appendFile, copyFile, open, readFile, readdir, rename, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises'
+import { appendFile, copyFile, open, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import test from 'ava'
+import ava, { type ExecutionContext } from 'ava'
 import { Follower, messagesIn, poll, post, type Polled } from '../helpers/chat.ts'
+import { TEST_LIMIT_MS } from '../helpers/limits.ts'
+import { randomOf } from '../helpers/random.ts'
 import { serve, type Served } from '../helpers/serve.ts'
+
+const test = ava.serial
 
 const sh = promisify(exec)
 
-async function withThree(t: Parameters<typeof serve>[0]): Promise<{ server: Served; timestamp: number }> {
-  const server = await serve(t)
+/** Enough for a change at one stroke: that nobody touches the file. */
+const QUIET = 10
+
+/** Longer than a busy machine takes from one step of an edit to the next, however slow it is. */
+const QUIET_BETWEEN_STEPS = 600
+
+async function withThree(t: ExecutionContext, quiet = QUIET): Promise<{ server: Served; timestamp: number }> {
+  const server = await serve(t, { times: { quiet } })
   for (const msg of ['one', 'two']) await post(server.url, 'lobby', { msg })
   const { timestamp } = await post(server.url, 'lobby', { msg: 'three' })
   return { server, timestamp }
@@ -26,6 +36,8 @@ interface Change {
   readonly change: (server: Served) => Promise<unknown>
   readonly shows: readonly string[]
   readonly reset: boolean
+  /** Whether the file says something else for a moment before it is done. */
+  readonly inSteps?: boolean
 }
 
 const changes: readonly Change[] = [
@@ -48,7 +60,13 @@ const changes: readonly Change[] = [
     shows: ['done'],
     reset: false,
   },
-  { name: 'echo >', change: ({ directory }) => sh('echo only > lobby.jsonl', { cwd: directory }), shows: ['only'], reset: true },
+  {
+    name: 'echo >',
+    change: ({ directory }) => sh('echo only > lobby.jsonl', { cwd: directory }),
+    shows: ['only'],
+    reset: true,
+    inSteps: true,
+  },
   { name: 'truncating', change: ({ directory }) => sh(': > lobby.jsonl', { cwd: directory }), shows: [], reset: true },
   { name: 'rm', change: ({ file }) => rm(file('lobby')), shows: [], reset: true },
   {
@@ -92,13 +110,14 @@ const changes: readonly Change[] = [
     },
     shows: ['one', 'TWO', 'three'],
     reset: true,
+    inSteps: true,
   },
 ]
 
-for (const { name, change, shows, reset } of changes) {
+for (const { name, change, shows, reset, inSteps = false } of changes) {
   test(`${name} reaches a parked poll, and posting goes on`, async (t) => {
-    const { server, timestamp } = await withThree(t)
-    const parked = poll(server.url, 'lobby', { timestamp, wait: 20 })
+    const { server, timestamp } = await withThree(t, inSteps ? QUIET_BETWEEN_STEPS : QUIET)
+    const parked = poll(server.url, 'lobby', { timestamp, wait: 60 })
     await poll(server.url, 'lobby', { timestamp: 0, wait: 0 }) // by its answer, the poll before it is parked
     await change(server)
     const told = await parked
@@ -118,12 +137,12 @@ for (const { name, change, shows, reset } of changes) {
 }
 
 test('cp -p of an older copy reaches a parked poll as a reset', async (t) => {
-  const { server } = await withThree(t)
+  const { server } = await withThree(t, QUIET_BETWEEN_STEPS)
   await copyFile(server.file('lobby'), join(server.directory, 'old'))
   const { mtime } = await stat(server.file('lobby'))
   await utimes(join(server.directory, 'old'), mtime, mtime)
   const { timestamp } = await post(server.url, 'lobby', { msg: 'four' })
-  const parked = poll(server.url, 'lobby', { timestamp, wait: 20 })
+  const parked = poll(server.url, 'lobby', { timestamp, wait: 60 })
   await sh('cp -p old lobby.jsonl', { cwd: server.directory })
   const told = await parked
   t.true(told.reset)
@@ -132,17 +151,18 @@ test('cp -p of an older copy reaches a parked poll as a reset', async (t) => {
   t.true((await post(server.url, 'lobby', { msg: 'five' })).timestamp > told.timestamp)
 })
 
-test('200 lines by echo and 200 posts at the same time: all 400 are in the room, once', async (t) => {
-  const server = await serve(t, { backlog: 1000, rateLimit: 0 })
+test('60 lines by echo and 60 posts at the same time: all 120 are in the room, once', async (t) => {
+  const server = await serve(t, { backlog: 1000, rateLimit: 0, times: { quiet: QUIET, carry: QUIET, grace: TEST_LIMIT_MS } })
   await post(server.url, 'lobby', { msg: 'start' })
   const follower = await new Follower(server.url, 'lobby').start()
-  const echoes = sh('for n in $(seq 200); do echo "echo $n" >> lobby.jsonl; done', { cwd: server.directory, shell: '/bin/sh' })
+  // A program, and not the shell itself: the file is open for as long as it takes to start.
+  const echoes = sh('for n in $(seq 60); do /bin/echo "echo $n" >> lobby.jsonl; done', { cwd: server.directory, shell: '/bin/sh' })
   const posts = (async () => {
-    for (let n = 1; n <= 200; n++) await post(server.url, 'lobby', { msg: `post ${n}` })
+    for (let n = 1; n <= 60; n++) await post(server.url, 'lobby', { msg: `post ${n}` })
   })()
   await Promise.all([echoes, posts])
-  const expected = ['start', ...Array.from({ length: 200 }, (_, n) => [`echo ${n + 1}`, `post ${n + 1}`]).flat()].toSorted()
-  await follower.until(({ messages }) => messages.length >= 401)
+  const expected = ['start', ...Array.from({ length: 60 }, (_, n) => [`echo ${n + 1}`, `post ${n + 1}`]).flat()].toSorted()
+  await follower.until(({ messages }) => messages.length >= expected.length)
   await follower.stop()
   const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
   t.deepEqual(inFile.map(({ msg }) => msg).toSorted(), expected)
@@ -150,13 +170,17 @@ test('200 lines by echo and 200 posts at the same time: all 400 are in the room,
   t.is(follower.resets, 0)
 })
 
-test('the first post and the first line by hand at the same moment are both in the room, 200 times', async (t) => {
-  const server = await serve(t, { rateLimit: 0 })
-  const rooms = Array.from({ length: 200 }, (_, n) => `room-${n}`)
+test('the first post and the first line by hand at the same moment are both in the room, whatever the moment', async (t) => {
+  const server = await serve(t, { rateLimit: 0, times: { quiet: QUIET, carry: QUIET, grace: TEST_LIMIT_MS } })
+  const random = randomOf(t)
+  const rooms = Array.from({ length: 40 }, (_, n) => `room-${n}`)
   await Promise.all(rooms.map((room) => poll(server.url, room)))
+  let took = 0
   for (const room of rooms) {
-    const posted = post(server.url, room, { msg: 'a post' })
-    await delay(Math.random() * 4) // the instant is the point
+    const begin = performance.now()
+    const instant = begin + random() * took // while the post is made, which takes as long as the one before it
+    const posted = post(server.url, room, { msg: 'a post' }).then(() => (took = performance.now() - begin))
+    while (performance.now() < instant) await setImmediate()
     await Promise.all([posted, appendFile(server.file(room), 'by hand\n')])
   }
   for (const room of rooms) {
@@ -168,19 +192,13 @@ test('the first post and the first line by hand at the same moment are both in t
 })
 
 test('a pen that opened the file fifty posts ago writes its line into the room', async (t) => {
-  const server = await serve(t, { rateLimit: 0 })
+  const server = await serve(t, { rateLimit: 0, times: { carry: QUIET, grace: TEST_LIMIT_MS } })
   const alice = await new Follower(server.url, 'lobby').start()
   await post(server.url, 'lobby', { msg: 'before' })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  let pen: FileHandle | undefined
-  let opened = 0
-  // A pen has some seconds; on a machine that needs them for fifty posts another one is tried.
-  do {
-    await pen?.close()
-    pen = await open(server.file('lobby'), 'a')
-    opened = performance.now()
-    for (let n = 1; n <= 50; n++) await post(server.url, 'lobby', { msg: `post ${n}` }, agent)
-  } while (performance.now() - opened > 2000)
+  t.teardown(() => agent.destroy())
+  const pen = await open(server.file('lobby'), 'a')
+  for (let n = 1; n <= 50; n++) await post(server.url, 'lobby', { msg: `post ${n}` }, agent)
   await pen.write('at last\n')
   await pen.close()
   await alice.until((follower) => follower.texts.includes('at last'))
@@ -189,7 +207,6 @@ test('a pen that opened the file fifty posts ago writes its line into the room',
     messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ msg }) => msg),
   )
   await alice.stop()
-  agent.destroy()
 })
 
 test('a line with bytes that are not UTF-8 is shown as far as it can be, and the file is kept aside as it was', async (t) => {
@@ -197,7 +214,7 @@ test('a line with bytes that are not UTF-8 is shown as far as it can be, and the
   const before = await readFile(server.file('lobby'))
   const bad = Buffer.concat([Buffer.from('caf'), Buffer.from([0xe9]), Buffer.from(' au lait\n')])
   await writeFile(server.file('lobby'), bad, { flag: 'a' })
-  t.deepEqual(texts(await poll(server.url, 'lobby', { timestamp, wait: 20 })), ['caf\ufffd au lait'])
+  t.deepEqual(texts(await poll(server.url, 'lobby', { timestamp, wait: 60 })), ['caf\ufffd au lait'])
   const [kept = ''] = await readdir(join(server.directory, 'aside'))
   t.deepEqual(await readFile(join(server.directory, 'aside', kept)), Buffer.concat([before, bad]))
 })
@@ -221,7 +238,7 @@ test('lines copied from another room are new messages here', async (t) => {
   const { timestamp: other } = await post(server.url, 'dev', { msg: 'from dev' })
   const { timestamp: later } = await post(server.url, 'lobby', { msg: 'four' })
   t.true(other > timestamp && later > other)
-  const parked = poll(server.url, 'lobby', { timestamp: later, wait: 20 })
+  const parked = poll(server.url, 'lobby', { timestamp: later, wait: 60 })
   await sh('tail -1 dev.jsonl >> lobby.jsonl', { cwd: server.directory })
   const told = await parked
   t.deepEqual(texts(told), ['from dev'])
@@ -231,7 +248,7 @@ test('lines copied from another room are new messages here', async (t) => {
 
 test('keys that a person added to a line stay in the file', async (t) => {
   const { server, timestamp } = await withThree(t)
-  const parked = poll(server.url, 'lobby', { timestamp, wait: 20 })
+  const parked = poll(server.url, 'lobby', { timestamp, wait: 60 })
   await sh(`echo '{"msg":"deployed","build":417}' >> lobby.jsonl`, { cwd: server.directory })
   await parked
   await post(server.url, 'lobby', { msg: 'next' })
