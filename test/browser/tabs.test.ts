@@ -147,9 +147,9 @@ test('all tabs go on across a restart of the server, with their session', async 
   const other = await tab(context, `${network.url}/?nick=ann`)
   for (const each of [page, other]) await each.waitForFunction(() => window.heard.nicks.at(-1) === 'ann')
   network.target = undefined
-  await first.stop('SIGKILL')
+  await first.close()
   for (const each of [page, other]) await each.waitForFunction(() => window.heard.states.includes('waiting'))
-  const second = await serve(t, {}, first.directory)
+  const second = await serve(t, { client: listenerPage() }, first.directory)
   network.target = second.url
   await post(second.url, 'lobby', { msg: 'back' })
   for (const each of [page, other]) await hears(each, 'back')
