@@ -56,9 +56,10 @@ test('what was said while the server was away is shown at once, and after a relo
 
 test('what a tab left that is gone is sent by another', async (t) => {
   const { server, between } = await network(t)
-  const { context, page } = await open(t, between.url)
+  const url = `${between.url}/?beat=200`
+  const { context, page } = await open(t, url)
   const leaving = await context.newPage()
-  await leaving.goto(between.url)
+  await leaving.goto(url)
   between.stops = ({ method }) => isPost(method)
   await says(leaving, 'from the grave')
   await says(page, 'mine')

@@ -190,7 +190,7 @@ test('a page that comes out of the back/forward cache goes on where it was', asy
 
 test('a worker that dies is started again, and nothing is missed', async (t) => {
   const server = await serveListener(t)
-  const { context, page } = await open(t, server.url)
+  const { context, page } = await open(t, `${server.url}/?beat=1000`)
   await post(server.url, 'lobby', { msg: 'before' })
   await hears(page, 'before')
   const cdp = await context.browser()?.newBrowserCDPSession()
