@@ -87,7 +87,9 @@ export async function scrollBy(page: Page, pixels: number): Promise<void> {
     const scrolled = new Promise((resolve) => log.addEventListener('scroll', resolve, { once: true }))
     log.scrollBy({ top, behavior: 'instant' })
     await scrolled
-    const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
-    for (let before = NaN; before !== log.scrollTop; await frame()) before = log.scrollTop
+    for (let before = NaN; before !== log.scrollTop;) {
+      before = log.scrollTop
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+    }
   }, pixels)
 }
