@@ -3,7 +3,13 @@
  * Knows entries and their order; how one is posted is the connection's affair, where they are kept the shelf's, how they look the page's.
  */
 import { newCid, RoomError, type Connection } from '../client.ts'
-import { BEAT, FOR_A_RELOAD, Shelf } from './shelf.ts'
+import { Shelf } from './shelf.ts'
+
+/** How often a page says that it is there, in ms. */
+const BEAT = 3000
+
+/** For how long what a page left is kept for the page that comes in its place (a reload), and not for others. */
+const FOR_A_RELOAD = 10_000
 
 export interface OutboxEntry {
   /** Its identity, here and in the room: the message that it becomes carries it. */
@@ -26,6 +32,10 @@ export interface OutboxOptions {
   readonly key: string
   /** Called with all entries each time that one of them changes, in the order in which they were said. */
   readonly changed: (entries: readonly OutboxEntry[]) => void
+  /** Milliseconds from one look after pages that are gone to the next. @default 3000 */
+  readonly beat?: number
+  /** Milliseconds for which what a page left is kept for its reload, before another page sends it. @default 10000 */
+  readonly reload?: number
 }
 
 export interface Outbox {
@@ -70,17 +80,19 @@ class KeptOutbox implements Outbox {
   readonly #changed: (entries: readonly OutboxEntry[]) => void
   readonly #shelf: Shelf<Kept>
   readonly #beats: ReturnType<typeof setInterval>
+  readonly #reload: number
   readonly #closing = new AbortController()
   /** Those that the room has, but has not told us of. */
   readonly #posted = new Set<string>()
   #entries: readonly OutboxEntry[] = []
   #posting: { cid: string; ends: AbortController } | undefined
 
-  constructor({ connection, storage, key, changed }: OutboxOptions) {
+  constructor({ connection, storage, key, changed, beat = BEAT, reload = FOR_A_RELOAD }: OutboxOptions) {
     this.#connection = connection
     this.#changed = changed
     this.#shelf = new Shelf(storage, key, newCid())
-    this.#beats = setInterval(() => this.#beat(), BEAT)
+    this.#reload = reload
+    this.#beats = setInterval(() => this.#beat(), beat)
     const { signal } = this.#closing
     globalThis.addEventListener?.('pagehide', () => this.#shelf.leave(), { signal })
     globalThis.addEventListener?.('pageshow', (event) => event.persisted && this.#comeBack(), { signal })
@@ -116,7 +128,7 @@ class KeptOutbox implements Outbox {
   /** Says that we live, and looks after those who do not. */
   #beat(): void {
     if (this.#entries.length > 0) this.#keep()
-    this.#adopt(this.#shelf.takeOver(FOR_A_RELOAD))
+    this.#adopt(this.#shelf.takeOver(this.#reload))
   }
 
   /** Out of the back/forward cache: what we had may be another page's by now. */

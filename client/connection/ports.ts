@@ -34,8 +34,9 @@ interface PackedError {
 /** An event as it goes through a port, which would turn a RoomError into any Error. */
 type Packed<E> = E extends { error?: Error } ? Omit<E, 'error'> & { error?: PackedError } : E
 
-/** How often a tab says that it is there, in ms, and is told so. Browsers let a hidden tab do so once a minute. */
+/** How often a tab says that it is there, in ms, and is told so. */
 const BEAT = 5000
+/** After how long a silence a tab is taken for gone, in ms. Browsers let a hidden tab speak once a minute. */
 const SILENCE = 150_000
 
 /** The end of the tabs: hubs by address, and the ports of those who use them. */
@@ -153,6 +154,8 @@ export interface PortHubOptions {
   /** Where roomfile is, as an absolute address. */
   readonly url: string
   readonly hub: HubOptions
+  /** Milliseconds from one look after the other end to the next. @default 5000 */
+  readonly beat?: number | undefined
   /** Called when the other end says who we are. */
   readonly known: (cid: string) => void
   /** Called when the other end has forgotten us: all followings have to be begun again. */
@@ -177,7 +180,7 @@ export class PortHub implements Hub {
     port.addEventListener('message', ({ data }: MessageEvent<FromHub>) => this.#hear(data))
     port.start()
     this.#say({ type: 'hello', url: options.url, options: options.hub })
-    this.#beats = setInterval(() => this.#beat(), BEAT)
+    this.#beats = setInterval(() => this.#beat(), options.beat ?? BEAT)
   }
 
   follow(room: string, options: FollowOptions, listener: Listener): Following {

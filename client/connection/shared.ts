@@ -17,6 +17,11 @@ const CID = 'roomfile.cid'
 
 const hubs = new Map<string, Hub>()
 
+export interface SharedHubOptions extends HubOptions {
+  /** Milliseconds from one look after the worker to the next. @default 5000 */
+  beat?: number
+}
+
 /**
  * The hub of a page: one poll for all tabs of this browser, in a SharedWorker; where there is none, one for each page that is looked at.
  * Called again with the same address and token it is the same hub.
@@ -26,10 +31,10 @@ const hubs = new Map<string, Hub>()
  * @example
  * const room = connect('.', { room: 'lobby', presence: true, hub: sharedHub('.') })
  */
-export function sharedHub(url: string, options: HubOptions = {}): Hub {
+export function sharedHub(url: string, { beat, ...options }: SharedHubOptions = {}): Hub {
   const base = new URL(url || '.', document.baseURI).href
   const key = JSON.stringify([base, options.token])
-  const hub = hubs.get(key) ?? new TabHub(base, { cid: recall(CID) || newCid(), ...options })
+  const hub = hubs.get(key) ?? new TabHub(base, { cid: recall(CID) || newCid(), ...options }, beat)
   hubs.set(key, hub)
   return hub
 }
@@ -48,6 +53,7 @@ interface Seat {
 class TabHub implements Hub {
   readonly #url: string
   readonly #options: HubOptions
+  readonly #beat: number | undefined
   readonly #seats = new Set<Seat>()
   #behind: PortHub | PollingHub
   /** Whether a worker has ever answered this page. */
@@ -55,9 +61,10 @@ class TabHub implements Hub {
   /** Whether the page is in the back/forward cache, or on its way out. */
   #isAway = false
 
-  constructor(url: string, options: HubOptions) {
+  constructor(url: string, options: HubOptions, beat?: number) {
     this.#url = url
     this.#options = options
+    this.#beat = beat
     this.#behind = this.#worker() ?? this.#own()
     addEventListener('pagehide', () => {
       this.#isAway = true
@@ -164,6 +171,7 @@ class TabHub implements Hub {
       const hub = new PortHub(worker.port, {
         url: this.#url,
         hub: this.#options,
+        beat: this.#beat,
         known: (cid) => {
           this.#hasWorked = true
           remember(CID, cid)

@@ -3,12 +3,8 @@
  * Knows storage, and which pages live; does not know what is kept. Where storage is blocked or full nothing is kept, and nobody need care.
  */
 
-/** How often a page says that it is there, in ms, and after how long a silence it is taken for gone. A browser lets a hidden page speak once a minute. */
-export const BEAT = 3000
+/** After how long a silence a page is taken for gone, in ms. A browser lets a hidden page speak once a minute. */
 const SILENCE = 90_000
-
-/** For how long what a page left is kept for the page that comes in its place (a reload), and not for others. */
-export const FOR_A_RELOAD = 10_000
 
 interface Kept<T> {
   /** When the page last said that it is there, or that it goes. */

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { withBrowser, type Person } from '../helpers/browser.ts'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { isInLog, lines, scrollBy, topOf, until, writeRoom } from '../helpers/page.ts'
+import { firstInSight, lines, scrollBy, standsAt, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
@@ -71,7 +71,7 @@ test('the name is kept over a reload, and whoever reloads has not left', async (
 })
 
 test('others see that somebody is typing, and who, but not oneself', async (t) => {
-  const server = await serve(t)
+  const server = await serve(t, { times: { typing: 600_000 } }) // all of them type until the end
   const [alice, bob] = [await visit(t, server.url), await visit(t, server.url)]
   await call(alice, 'alice')
   await people(alice).getByText('you').waitFor()
@@ -148,8 +148,7 @@ test('going from room to room loads no page, and keeps the place and the draft o
   await page.evaluate(() => Object.assign(globalThis, { isSamePage: true }))
   await page.getByRole('textbox', { name: 'Message' }).fill('half a thought')
   await scrollBy(page, -1200)
-  const row = page.locator('.message', { hasText: /^\D*line 80\D/ }).first()
-  await until(() => isInLog(row))
+  const row = await firstInSight(page)
   const before = await topOf(row)
   await page.getByRole('link', { name: 'dev' }).click()
   await page.locator('h1', { hasText: 'dev' }).waitFor()
@@ -158,8 +157,7 @@ test('going from room to room loads no page, and keeps the place and the draft o
   await page.goBack()
   await page.locator('h1', { hasText: 'lobby' }).waitFor()
   await until(async () => (await page.locator('.message').count()) === 120)
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
-  t.true(Math.abs((await topOf(row)) - before) <= 2, `${await topOf(row)} is not ${before}`)
+  await standsAt(row, before)
   t.is(await page.getByRole('textbox', { name: 'Message' }).inputValue(), 'half a thought')
   t.true(await page.evaluate(() => 'isSamePage' in globalThis))
 })

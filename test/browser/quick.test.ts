@@ -1,11 +1,11 @@
-/** Point 12: small and quick. Sizes and what is done at once are pinned down here; how long it takes `npm run bench` tells. */
+/** Small and quick: how much is fetched, and what is shown first. How long it takes `npm run bench` tells. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
-import { isInLog, lines, scrollBy, topOf, until, writeRoom } from '../helpers/page.ts'
+import { firstInSight, isInLog, lines, scrollBy, standsAt, topOf, until, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
@@ -34,27 +34,40 @@ test('what a browser fetches before somebody asks for emoji has at most 120 KB g
   t.deepEqual(complaints, [])
 })
 
+/** What the log shows after one of its changes. */
+interface Step {
+  count: number
+  newest: string | undefined
+}
+
+/** Notes each change of the log, from the first one on. Runs in the page, before anything of it. */
+function noteSteps(): void {
+  const steps: Step[] = []
+  Object.assign(globalThis, { steps })
+  const attach = Reflect.get(Element.prototype, 'attachShadow')
+  Element.prototype.attachShadow = function (init) {
+    const root = attach.call(this, init)
+    const note = (): void => {
+      const texts = root.querySelectorAll('.message .text')
+      if (texts.length > 0 && texts.length !== steps.at(-1)?.count)
+        steps.push({ count: texts.length, newest: [...texts].at(-1)?.textContent?.trim() })
+    }
+    if (this.localName === 'chat-log') new MutationObserver(note).observe(root, { childList: true, subtree: true })
+    return root
+  }
+}
+
 test('of 2,000 messages the newest are there first, and the rest follows without moving them', async (t) => {
   const server = await serve(t, { backlog: 2000, maxFile: 8 * 1024 ** 2 })
   await writeRoom(server, 'lobby', lines(2000))
-  const { page, sees, complaints } = await visit(t, server.url)
-  await page.addInitScript(() => {
-    const seen: number[] = []
-    Object.assign(globalThis, { seen })
-    const look = (): void => {
-      const log = document.querySelector('chat-room')?.shadowRoot?.querySelector('chat-log')?.shadowRoot
-      const count = log?.querySelectorAll('.message').length ?? 0
-      if (count > 0 && count !== seen.at(-1)) seen.push(count)
-      if (count < 2000) requestAnimationFrame(look)
-    }
-    requestAnimationFrame(look)
-  })
+  const { page, complaints } = await visit(t, server.url)
+  await page.addInitScript(noteSteps)
   await page.reload()
   await until(async () => (await page.locator('.message').count()) === 2000)
-  const counts = await page.evaluate(() => (globalThis as unknown as { seen: number[] }).seen)
-  t.true((counts[0] ?? 0) < 1000, `it came in steps: ${counts.join()}`)
-  await sees('line 2000')
-  t.true(await isInLog(page.getByText('line 2000', { exact: true })))
+  const steps = await page.evaluate(() => (globalThis as unknown as { steps: Step[] }).steps)
+  t.true((steps[0]?.count ?? 0) < 1000, `it came in steps: ${JSON.stringify(steps)}`)
+  t.deepEqual([...new Set(steps.map(({ newest }) => newest))], ['line 2000'])
+  await until(() => isInLog(page.getByText('line 2000', { exact: true })))
   t.deepEqual(complaints, [])
 })
 
@@ -65,16 +78,13 @@ test('whoever scrolls up through 2,000 messages finds each where it belongs, and
   await sees('line 1990')
   await until(async () => (await page.locator('.message').count()) === 1990)
   for (let times = 0; times < 5; times++) await scrollBy(page, -2000)
-  const first = await page.locator('.log').evaluate((log) => {
-    const { top } = log.getBoundingClientRect()
-    return [...log.querySelectorAll('.message')].find((row) => row.getBoundingClientRect().top >= top)?.textContent?.match(/line \d+/)?.[0]
-  })
-  const row = page.getByText(first ?? '', { exact: true })
+  const row = await firstInSight(page)
   const before = await topOf(row)
   for (let n = 1; n <= 20; n++) {
     await post(server.url, 'lobby', { msg: `more ${n}`, nick: 'bob' })
     await sees(`more ${n}`) // each is a change of its own
   }
   await page.getByRole('button', { name: '20 new messages' }).waitFor()
-  t.true(Math.abs((await topOf(row)) - before) < 1, `${await topOf(row)} is not ${before}`)
+  await standsAt(row, before)
+  t.pass()
 })

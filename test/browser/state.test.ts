@@ -1,9 +1,11 @@
 /** Point 9: the page says how things are: the connection, what is missing, what was edited, who is let in. */
+import type { ExecutionContext } from 'ava'
 import type { Page } from 'playwright-core'
 import { withBrowser, withPages } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { setHidden } from '../helpers/page.ts'
-import { serve, type Served } from '../helpers/serve.ts'
+import { proxy } from '../helpers/proxy.ts'
+import { serve, type Served, type ServeOptions } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
 
@@ -11,8 +13,9 @@ const test = needing(CHROMIUM)
 const visit = withBrowser()
 const open = withPages()
 
-const again = (t: Parameters<typeof serve>[0], first: Served, args: string[] = []): Promise<Served> =>
-  serve(t, ['-p', new URL(first.url).port, ...args], first.directory)
+/** Starts a server again on its port and its directory. */
+const again = (t: ExecutionContext, first: Served, options: ServeOptions = {}): Promise<Served> =>
+  serve(t, { port: Number(new URL(first.url).port), ...options }, first.directory)
 
 /** On a busy machine the page may be back by itself before the button is hit. */
 async function retry(page: Page): Promise<void> {
@@ -21,18 +24,21 @@ async function retry(page: Page): Promise<void> {
 }
 
 test('all is well in a quiet word; a server that is gone is told with a countdown, and a button that tries at once', async (t) => {
-  const first = await serve(t)
-  const { page, sees } = await visit(t, first.url)
+  const server = await serve(t)
+  const network = await proxy(t, server.url)
+  const { page, sees } = await visit(t, network.url)
   t.is(await page.getByText('No connection.').count(), 0)
   await page.getByText('connected', { exact: true }).waitFor()
-  await first.stop('SIGKILL')
+  network.retryAfter = 3600 // so that the button is what brings it back
+  network.target = undefined
+  await post(server.url, 'lobby', { msg: 'the last for now' }) // answers the poll that is parked
+  await sees('the last for now')
   await page.getByText('No connection.').waitFor()
-  await page.getByText(/Trying again in \d+ s\./).waitFor()
+  await page.getByText(/Trying again in \d+ min/).waitFor()
   await page.getByText('not connected').waitFor()
-  await page.getByText(/Trying again in (?:[6-9]|\d\d) s\./).waitFor() // long enough for the button to be what brings it back
-  const second = await again(t, first)
-  await post(second.url, 'lobby', { msg: 'back' })
-  await retry(page)
+  network.target = server.url
+  await post(server.url, 'lobby', { msg: 'back' })
+  await page.getByRole('button', { name: 'Retry now' }).click()
   await sees('back')
   await page.getByText('No connection.').waitFor({ state: 'detached' })
   await page.getByText('connected', { exact: true }).waitFor()
@@ -42,7 +48,7 @@ test('all is well in a quiet word; a server that is gone is told with a countdow
 test('what was written meanwhile waits on the page and goes when the server is back, once and in order', async (t) => {
   const first = await serve(t)
   const alice = await visit(t, first.url)
-  await first.stop('SIGKILL')
+  await first.close()
   await alice.page.getByText('No connection.').waitFor()
   await alice.say('one')
   await alice.say('two')
@@ -63,11 +69,11 @@ test('who was away for too long is told where messages are missing', async (t) =
   await post(first.url, 'lobby', { msg: 'before' })
   const { page, sees, shown } = await visit(t, first.url)
   await sees('before')
-  await first.stop('SIGKILL')
+  await first.close()
   const elsewhere = await serve(t, { backlog: 5 }, first.directory)
   for (let n = 1; n <= 10; n++) await post(elsewhere.url, 'lobby', { msg: `meanwhile ${n}` })
-  await elsewhere.stop()
-  await again(t, first, ['--backlog', '5'])
+  await elsewhere.close()
+  await again(t, first, { backlog: 5 })
   await page.getByText('You were away: some messages are gone').waitFor()
   await sees('meanwhile 10')
   t.deepEqual(await shown(), ['before', ...[6, 7, 8, 9, 10].map((n) => `meanwhile ${n}`)])
@@ -80,8 +86,8 @@ test('who is signed out is told so with a way to sign in, and goes on where they
   await page.keyboard.press('Enter')
   await page.locator('.state.connected').waitFor()
   await page.getByRole('textbox', { name: 'Message' }).fill('half a thought')
-  await first.stop('SIGKILL')
-  await again(t, first, ['--token', 'the new token'])
+  await first.close()
+  await again(t, first, { token: 'the new token' })
   await page.getByText('You are signed out.').waitFor()
   await setHidden(page, true)
   const [signIn] = await Promise.all([context.waitForEvent('page'), page.getByRole('link', { name: 'Sign in' }).click()])

@@ -147,9 +147,9 @@ test('all tabs go on across a restart of the server, with their session', async 
   const other = await tab(context, `${network.url}/?nick=ann`)
   for (const each of [page, other]) await each.waitForFunction(() => window.heard.nicks.at(-1) === 'ann')
   network.target = undefined
-  await first.stop('SIGKILL')
+  await first.close()
   for (const each of [page, other]) await each.waitForFunction(() => window.heard.states.includes('waiting'))
-  const second = await serve(t, {}, first.directory)
+  const second = await serve(t, { client: listenerPage() }, first.directory)
   network.target = second.url
   await post(second.url, 'lobby', { msg: 'back' })
   for (const each of [page, other]) await hears(each, 'back')
@@ -190,7 +190,7 @@ test('a page that comes out of the back/forward cache goes on where it was', asy
 
 test('a worker that dies is started again, and nothing is missed', async (t) => {
   const server = await serveListener(t)
-  const { context, page } = await open(t, server.url)
+  const { context, page } = await open(t, `${server.url}/?beat=1000`)
   await post(server.url, 'lobby', { msg: 'before' })
   await hears(page, 'before')
   const cdp = await context.browser()?.newBrowserCDPSession()

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { Locator, Page } from 'playwright-core'
 import type { Message } from '../../server/message.ts'
+import { BROWSER_LIMIT_MS } from './limits.ts'
 import type { Served } from './serve.ts'
 
 export const MINUTE = 60_000
@@ -53,30 +54,42 @@ export function isInLog(locator: Locator): Promise<boolean> {
   })
 }
 
-/** Resolves as soon as it is so; throws when it is not after half a minute, as the browser's own waits do. */
+/** The first message that begins in sight: by it a reader knows where they are. */
+export async function firstInSight(page: Page): Promise<Locator> {
+  const id = await page.locator('.log').evaluate((log) => {
+    const { top } = log.getBoundingClientRect()
+    return [...log.querySelectorAll<HTMLElement>('.message')].find((row) => row.getBoundingClientRect().top >= top)?.dataset['id']
+  })
+  return page.locator(`.message[data-id="${id}"]`)
+}
+
+/** Resolves when, after two frames, it stands where it stood: less than half a line away, so that no rounding counts. */
+export async function standsAt(locator: Locator, top: number): Promise<void> {
+  await twoFrames(locator.page())
+  await until(async () => Math.abs((await topOf(locator)) - top) < 8)
+}
+
+const twoFrames = (page: Page): Promise<unknown> =>
+  page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+
+/** Resolves as soon as it is so; throws when it never is, as the browser's own waits do. */
 export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 30_000
+  const end = Date.now() + BROWSER_LIMIT_MS
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(`it is never so: ${isSo.toString()}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 
-/** Scrolls the log as a reader does, by the wheel. */
+/** Scrolls the log, and resolves when what has come into sight has its real height and stands still. */
 export async function scrollBy(page: Page, pixels: number): Promise<void> {
-  const log = page.locator('.log')
-  await log.hover()
-  const before = await log.evaluate((element) => element.scrollTop)
-  await page.mouse.wheel(0, pixels)
-  await until(() => log.evaluate((element, top) => element.scrollTop !== top, before))
-  // The wheel may go on for some frames.
-  let last = NaN
-  await until(async () => {
-    const now = await log.evaluate(
-      (element) => new Promise<number>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(element.scrollTop)))),
-    )
-    const isStill = now === last
-    last = now
-    return isStill
-  })
+  await page.locator('.log').evaluate(async (log, top) => {
+    const scrolled = new Promise((resolve) => log.addEventListener('scroll', resolve, { once: true }))
+    log.scrollBy({ top, behavior: 'instant' })
+    await scrolled
+    for (let before = NaN; before !== log.scrollTop;) {
+      before = log.scrollTop
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+    }
+  }, pixels)
 }

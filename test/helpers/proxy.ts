@@ -14,8 +14,10 @@ export interface Proxy {
   loses: (req: IncomingMessage) => boolean
   /** Decides whether a request gets no further. */
   stops: (req: IncomingMessage) => boolean
-  /** Where requests go; undefined while there is no server. */
+  /** Where requests go; undefined while there is no server: then it hangs up, */
   target: string | undefined
+  /** or, as proxies do, answers 503 and asks for so many seconds of patience. */
+  retryAfter: number | undefined
 }
 
 export async function proxy(t: ExecutionContext, target: string): Promise<Proxy> {
@@ -39,8 +41,9 @@ export async function proxy(t: ExecutionContext, target: string): Promise<Proxy>
       network.polls.most = Math.max(network.polls.most, network.polls.now)
       res.once('close', () => (network.polls.now -= 1))
     }
-    if (network.target === undefined || network.stops(req)) res.destroy()
-    else forward(req, res)
+    if (network.target !== undefined && !network.stops(req)) forward(req, res)
+    else if (network.retryAfter !== undefined) res.writeHead(503, { 'Retry-After': network.retryAfter }).end()
+    else res.destroy()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -49,6 +52,14 @@ export async function proxy(t: ExecutionContext, target: string): Promise<Proxy>
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const network: Proxy = { url, asked: [], polls: { now: 0, most: 0, latest: '' }, loses: () => false, stops: () => false, target }
+  const network: Proxy = {
+    url,
+    asked: [],
+    polls: { now: 0, most: 0, latest: '' },
+    loses: () => false,
+    stops: () => false,
+    target,
+    retryAfter: undefined,
+  }
   return network
 }

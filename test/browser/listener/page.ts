@@ -21,15 +21,18 @@ declare global {
 const { searchParams } = new URL(location.href)
 const name = searchParams.get('room') ?? 'lobby'
 const retryDelay = Number(searchParams.get('retryDelay') ?? 50)
+const beat = Number(searchParams.get('beat') ?? 5000)
 const nick = searchParams.get('nick')
 
 const heard: Heard = { texts: [], states: [], who: [], nicks: [], unsent: [] }
-const room = connect('.', { room: name, presence: true, retryDelay, hub: sharedHub('.', { retryDelay }) })
+const room = connect('.', { room: name, presence: true, retryDelay, hub: sharedHub('.', { retryDelay, beat }) })
 if (nick !== null) room.join(nick).catch((error: Error) => console.warn(error.message))
 const out = outbox({
   connection: room,
   storage: localStorage,
   key: `outbox ${name}`,
+  beat,
+  reload: beat * 2,
   changed: (entries) => (heard.unsent = entries.map(({ cid, msg, state }) => ({ cid, msg, state }))),
 })
 window.heard = heard
