@@ -187,7 +187,7 @@ test('3 bursts of 40 posts, senders mixed: every page has all 120, once, in the 
   // A page of mochiweb is told one message an answer: it may fall behind, but not by more than a room keeps.
   const house = await build(t, { backlog: 400, rateLimit: 0 })
   const guests = await gather(t, house)
-  const speakers = house.servers.flatMap(({ url }) => SPEAKERS.map((Speaker) => new Speaker(url)))
+  const speakers = house.servers.flatMap(({ url }, n) => SPEAKERS.map((Speaker) => new Speaker(url, `speaker-${n}`)))
   t.teardown(() => speakers.forEach((speaker) => speaker.stop()))
   // Of those who only speak, this one needs a session.
   for (const speaker of speakers) if (speaker.name === 'node_chat') await speaker.start()

@@ -62,11 +62,11 @@ export async function serve(t: ExecutionContext, { times = {}, ...options }: Ser
   const log: string[] = []
   keepEvidence(t, dataDir, log)
   const logger = pino({ level: 'info' }, { write: (line: string) => void log.push(line.trimEnd()) })
-  const { url, close } = await roomfile({ host: '127.0.0.1', port: 0, dataDir, ...options }, logger, times)
+  const server = await roomfile({ host: '127.0.0.1', port: 0, dataDir, ...options }, logger, times)
   let closed: Promise<void> | undefined
-  const closeOnce = (): Promise<void> => (closed ??= close())
+  const closeOnce = (): Promise<void> => (closed ??= server.close())
   t.teardown(closeOnce)
-  return { url, directory: dataDir, log, file: (room) => join(dataDir, `${room}.jsonl`), close: closeOnce }
+  return { url: server.url, directory: dataDir, log, file: (room) => join(dataDir, `${room}.jsonl`), close: closeOnce }
 }
 
 /** @param under a command that runs the server, such as one that limits it */
