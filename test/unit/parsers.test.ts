@@ -131,8 +131,9 @@ test('lines as deep as a file allows are read, and can be written again', (t) =>
   }
 })
 
+const nested = (levels: number): string => `{"msg":"a","more":${'['.repeat(levels)}${']'.repeat(levels)}}`
+
 test('a line is a message as deep as a client reads it, and beyond that a plain text', (t) => {
-  const nested = (levels: number): string => `{"msg":"a","more":${'['.repeat(levels)}${']'.repeat(levels)}}`
   t.is(readLine(nested(499), 10_000).saying.msg, 'a')
   t.is(readLine(nested(500), 10_000).saying.msg, nested(500))
 })
