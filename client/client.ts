@@ -2,12 +2,13 @@
  * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
  * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
  */
-import { ask, either, notOurs, RoomError, roomsAt } from './connection/ask.ts'
+import { ask, either, RoomError, roomsAt, type Manner } from './connection/ask.ts'
 import { newCid } from './connection/cid.ts'
 import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './connection/events.ts'
 import type { Following, Hub, HubOptions, Session } from './connection/hub.ts'
 import { PollingHub } from './connection/polling-hub.ts'
 import { persist, sleep, wake, type Waits } from './connection/patience.ts'
+import { postedIn } from './connection/shapes.ts'
 
 export { newCid, RoomError }
 export type { Hub, HubOptions, Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp }
@@ -36,6 +37,8 @@ export interface PostOptions {
   tries?: number
   /** Gives up this post. */
   signal?: AbortSignal
+  /** Told why, before each wait for another try. */
+  onRetry?: (error: Error) => void
 }
 
 export interface Connection extends AsyncIterable<RoomEvent> {
@@ -72,7 +75,8 @@ const TYPING_EVERY = 3000
  * Connects to a room. Nothing is sent before the first iteration, join or post.
  *
  * The iteration ends when `signal` aborts. It never gives up while the network or the server fails (network errors, 5xx,
- * 408, 429); any other refusal (an unknown room name, a missing token) is thrown as a RoomError.
+ * 408, 429), and while an answer is not roomfile's, is too large, or points elsewhere for a while: redirects are not followed. Any other
+ * refusal (an unknown room name, a missing token, an address that has moved for good) is thrown as a RoomError.
  *
  * Throws a TypeError when the address is none.
  *
@@ -101,6 +105,7 @@ export function connect(url: string, options: ConnectOptions): Connection {
 class RoomConnection implements Connection {
   readonly #address: string
   readonly #options: ConnectOptions
+  readonly #manner: Manner
   readonly #hub: Hub
   readonly #followings = new Set<Following>()
   /** Posts that wait for their next try. */
@@ -116,6 +121,7 @@ class RoomConnection implements Connection {
   constructor(url: string, options: ConnectOptions) {
     this.#address = `${roomsAt(url)}/${encodeURIComponent(options.room)}`
     this.#options = options
+    this.#manner = { token: options.token, maxAnswer: options.maxAnswer }
     this.#hub = options.hub ?? new PollingHub(url, options)
   }
 
@@ -155,14 +161,12 @@ class RoomConnection implements Connection {
   }
 
   async post(msg: string, post: PostOptions = {}): Promise<{ id: string; timestamp: Timestamp }> {
-    const { tries = POST_TRIES, cid = newCid(), nick = this.#session?.nick ?? this.#options.nick ?? '' } = post
+    const { tries = POST_TRIES, cid = newCid(), nick = this.#session?.nick ?? this.#options.nick ?? '', onRetry } = post
     const signal = either(this.#options.signal, post.signal)
     if (this.#joining?.nick === nick) await this.#joining.done
     const send = async (): Promise<{ id: string; timestamp: Timestamp }> => {
       const session = this.#session?.nick === nick ? { session: this.#session.id } : {}
-      const { id, timestamp } = await ask(this.#address, { body: { msg, nick, cid, ...session }, token: this.#options.token, signal })
-      if (typeof id !== 'string' || typeof timestamp !== 'number') throw notOurs()
-      return { id, timestamp }
+      return postedIn(await ask(this.#address, { ...this.#manner, body: { msg, nick, cid, ...session }, signal }))
     }
     const sendInSession = async (): Promise<{ id: string; timestamp: Timestamp }> => {
       try {
@@ -173,7 +177,7 @@ class RoomConnection implements Connection {
         return send()
       }
     }
-    const posted = await persist(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, waits: this.#waits })
+    const posted = await persist(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, waits: this.#waits, onRetry })
     this.#typed = -Infinity // what was typed is said: the next key begins anew
     return posted
   }
@@ -213,8 +217,8 @@ class RoomConnection implements Connection {
     const now = performance.now()
     if (!this.#session || now - this.#typed < TYPING_EVERY) return
     this.#typed = now
-    const { token, signal } = this.#options
-    ask(`${this.#address}/typing`, { body: { session: this.#session.id }, token, signal }).catch(() => {
+    const { signal } = this.#options
+    ask(`${this.#address}/typing`, { ...this.#manner, body: { session: this.#session.id }, signal }).catch(() => {
       this.#typed = -Infinity // nobody need care: the next key says it again
     })
   }

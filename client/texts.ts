@@ -224,6 +224,9 @@ const chinese: Texts = {
     room_busy: '这个房间正被另一个进程占用，请稍后再试。',
     disk_full: '服务器的磁盘满了。',
     not_roomfile: '答复不是来自 roomfile，中间可能有代理或登录页。',
+    redirected: '服务器要我们去另一个地址，我们没有跟着去。',
+    answer_too_large: '服务器的答复太大了。',
+    timeout: '服务器没有及时答复。',
   },
 }
 

@@ -52,8 +52,8 @@ const TYPES: ReadonlySet<unknown> = new Set<MessageType>(['msg', 'join', 'part']
 /** Controls that JSON leaves bare, and the two separators that JavaScript and many line readers take for a newline. */
 const UNSAFE_IN_A_LINE = /[\u007f-\u009f\u2028\u2029]/g
 
-/** A line of so many characters is not too deep. */
-const SHALLOW = 1000
+/** How deep JSON may nest that somebody added to a message: what reads it back, here or in a client, has a stack that ends. */
+const MOST_LEVELS = 500
 
 const encoder = new TextEncoder()
 
@@ -131,11 +131,15 @@ function objectIn(text: string): ({ msg: string } & Record<string, unknown>) | u
   try {
     const value = JSON.parse(text) as { msg?: unknown }
     if (typeof value.msg !== 'string') return undefined
-    if (text.length > SHALLOW) JSON.stringify(value) // so deep that it can be read but not written, it would stop its room
-    return value as { msg: string }
+    return isWithin(value, MOST_LEVELS) ? (value as { msg: string }) : undefined
   } catch {
     return undefined // half a JSON line, or a text that starts with a brace: what it says is its text
   }
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isWithin(inner, levels - 1))
 }
 
 function stampIn(id: unknown, timestamp: unknown): Stamp | undefined {

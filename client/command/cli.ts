@@ -1,22 +1,13 @@
 /**
  * `roomfile follow` and `roomfile post`: a room on the command line.
- * Knows arguments, streams, signals and exit codes; what happens in a room is the client's affair, how a message looks terminal.ts's.
+ * Knows arguments, streams, signals and exit codes; what happens in a room is the client's affair, what is printed terminal.ts's.
  */
-import { createInterface } from 'node:readline'
-import { text as textOf } from 'node:stream/consumers'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { lineOf } from '../../server/message.ts'
 import { BAD_USAGE, COULD_NOT, DONE, parsed, UsageError } from '../../server/usage.ts'
-import { connect, RoomError, type Connection, type MessagesEvent, type RoomEvent } from '../client.ts'
-import { written } from './terminal.ts'
-
-/** Where a command reads and writes, and what Ctrl-C does. */
-export interface Terminal {
-  readonly input: NodeJS.ReadableStream
-  readonly output: NodeJS.WritableStream
-  readonly errors: NodeJS.WritableStream
-  readonly onInterrupt: (end: () => void) => void
-}
+import { connect, type Connection, type MessagesEvent, type RoomEvent } from '../client.ts'
+import { linesIn, wholeOf, type Text } from './input.ts'
+import { FOUND_AGAIN, noteOfLoss, postAll } from './posting.ts'
+import { print, say, type Terminal } from './terminal.ts'
 
 type CommandLine = (argv: readonly string[], terminal?: Terminal) => Promise<number>
 
@@ -80,20 +71,19 @@ async function follow(argv: readonly string[], terminal: Terminal): Promise<numb
   const address = addressOf(url)
   const connection = connect(address.url, { room: room ?? address.room ?? 'lobby', token, signal: ends.signal })
   if (nick !== undefined) connection.join(nick).catch(fail)
-  await print(connection, last, json === true, terminal)
+  await printAll(connection, last, json === true, terminal)
   if (failure) throw failure
   await Promise.race([connection.leave(), new Promise((resolve) => setTimeout(resolve, LEAVE_MS).unref())])
   return DONE
 }
 
-async function print(connection: Connection, last: number, asJson: boolean, terminal: Terminal): Promise<void> {
-  const { output } = terminal
+async function printAll(connection: Connection, last: number, asJson: boolean, terminal: Terminal): Promise<void> {
   let isLost = false
   let newest: number | undefined
   for await (const event of connection) {
     if (event.type === 'messages') {
       const messages = newest === undefined ? newestOf(event, last) : event.messages.filter(({ timestamp }) => timestamp > (newest ?? 0))
-      for (const message of messages) output.write(`${asJson ? lineOf(message) : written(message, output)}\n`)
+      for (const message of messages) print(terminal, message, asJson)
       newest = event.timestamp
     }
     const note = noteOf(event, isLost)
@@ -111,8 +101,8 @@ function noteOf(event: RoomEvent, isLost: boolean): string | undefined {
   if (event.type === 'session') return event.error && `you are not in the room any more: ${event.error.message}`
   if (event.type === 'messages') return event.gap ? 'some messages are gone' : event.reset ? 'the room was edited' : undefined
   if (event.type !== 'state') return undefined
-  if (event.state === 'waiting') return isLost ? undefined : `no connection, trying again: ${reasonOf(event.error)}`
-  return isLost && event.state === 'connected' ? 'connected again' : undefined
+  if (event.state === 'waiting') return isLost ? undefined : noteOfLoss(event.error)
+  return isLost && event.state === 'connected' ? FOUND_AGAIN : undefined
 }
 
 async function post(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -122,26 +112,20 @@ async function post(argv: readonly string[], terminal: Terminal): Promise<number
     .argument('<room>', 'the room')
     .argument('[text...]', 'the message')
     .option('--lines', 'each line of standard input is a message of its own, as it comes')
-    .option('--tries <number>', 'how often to try, with growing pauses; 0 for ever', whole, 5)
+    .option('--tries <number>', 'how often to try, with growing pauses; 0 until the server is back', whole, 0)
   if (!parsed(command, argv)) return DONE
   const [url, room, words] = command.processedArgs as [string, string, string[]]
   const { nick = '', token, lines, tries } = command.opts<{ nick?: string; token?: string; lines?: boolean; tries: number }>()
   if (lines && words.length > 0) throw new UsageError('--lines reads standard input: there is nothing to do with a text')
   const connection = connect(addressOf(url).url, { room, nick, token })
-  for await (const msg of lines ? linesIn(terminal.input) : wholeOf(words, terminal.input)) {
-    await connection.post(msg, { tries: tries || Infinity }).catch((error: Error) => {
-      throw new Error(`not posted: ${reasonOf(error)}`, { cause: error })
-    })
-  }
-  return DONE
+  const { input } = terminal
+  const texts = words.length > 0 ? said(words) : lines ? linesIn(input) : wholeOf(input)
+  const note = (text: string): void => say(terminal, text)
+  return (await postAll(texts, connection, { tries: tries || Infinity, say: note })) ? DONE : COULD_NOT
 }
 
-async function* wholeOf(words: readonly string[], input: NodeJS.ReadableStream): AsyncGenerator<string> {
-  yield words.length > 0 ? words.join(' ') : (await textOf(input)).replace(/[\r\n]+$/, '')
-}
-
-async function* linesIn(input: NodeJS.ReadableStream): AsyncGenerator<string> {
-  for await (const line of createInterface(input)) if (line.trim() !== '') yield line
+async function* said(words: readonly string[]): AsyncGenerator<Text> {
+  yield { text: words.join(' ') }
 }
 
 /** What both commands have. */
@@ -163,14 +147,4 @@ function addressOf(text: string): { url: string; room: string | undefined } {
 function whole(value: string): number {
   if (/^\d{1,9}$/.test(value)) return Number(value)
   throw new InvalidArgumentError('It is a whole number.')
-}
-
-/** Why something failed, in words: `fetch` hides the system's reason one level down. */
-function reasonOf(error: Error): string {
-  const { cause } = error as { cause?: { code?: string; message?: string } }
-  return error instanceof RoomError ? error.message : (cause?.code ?? cause?.message ?? error.message)
-}
-
-function say({ errors }: Terminal, line: string): void {
-  errors.write(`roomfile: ${line}\n`)
 }

@@ -4,11 +4,12 @@
  * up by itself, and nobody is told anything twice.
  * Knows the part of a poll that is about its room; does not poll.
  */
-import { isRecord, notOurs, refusal } from './ask.ts'
-import type { Message, MessagesEvent, StateEvent, Timestamp } from './events.ts'
+import { RoomError } from './ask.ts'
+import type { StateEvent, Timestamp } from './events.ts'
 import type { FollowOptions, Listener } from './hub.ts'
 import { delayAfter, isPassing, sleep } from './patience.ts'
 import { Sessions, type Line } from './sessions.ts'
+import type { Attendance, RoomNews } from './shapes.ts'
 
 const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
 const CONNECTED: StateEvent = { type: 'state', state: 'connected' }
@@ -25,12 +26,6 @@ export interface Seat {
   version: number
   /** The round in which it was last asked for. */
   round: number
-}
-
-interface Attendance {
-  readonly version: number
-  readonly who: string[]
-  readonly typing: string[]
 }
 
 /** What a poll asks for one room. */
@@ -103,11 +98,11 @@ export class HubRoom {
    * @param answer undefined when there is nothing new
    * @returns whether there was anything to read
    */
-  take(seats: readonly Seat[], answer: unknown): boolean {
-    if (isRecord(answer) && isRecord(answer['error'])) return this.#fail(answer)
+  take(seats: readonly Seat[], answer: RoomNews | RoomError | undefined): boolean {
+    if (answer instanceof RoomError) return this.#fail(answer)
     this.#failures = 0
-    const news = answer === undefined ? undefined : newsIn(answer)
-    if (isRecord(answer) && isAttendance(answer['presence'])) this.#attendance = answer['presence']
+    const { news, presence = this.#attendance, lost = [] } = answer ?? {}
+    this.#attendance = presence
     const isWorthTelling = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
     for (const seat of seats) {
       if (!this.#seats.has(seat)) continue
@@ -116,14 +111,12 @@ export class HubRoom {
       if (isWorthTelling) seat.listener.take(news)
     }
     for (const seat of this.#seats) tellPresence(seat, this.#attendance)
-    if (isRecord(answer) && Array.isArray(answer['lost'])) this.sessions.lose(answer['lost'])
+    this.sessions.lose(lost)
     return isWorthTelling
   }
 
   /** The server cannot tell of this room: it rests, or is given up where the server means it. The others go on. */
-  #fail(answer: Record<string, unknown>): false {
-    const { status } = answer['error'] as { status?: unknown }
-    const error = refusal(answer, typeof status === 'number' ? status : 0)
+  #fail(error: RoomError): false {
     if (isPassing(error)) void this.#rest(error)
     else this.refuse(error)
     return false
@@ -155,21 +148,6 @@ export class HubRoom {
     this.#seats.clear()
     for (const { listener } of ended) listener.end(error)
   }
-}
-
-function newsIn(answer: unknown): MessagesEvent {
-  if (!isRecord(answer) || typeof answer['timestamp'] !== 'number' || !Array.isArray(answer['messages'])) throw notOurs()
-  return {
-    type: 'messages',
-    messages: answer['messages'] as Message[],
-    timestamp: answer['timestamp'],
-    reset: answer['reset'] === true,
-    gap: answer['gap'] === true,
-  }
-}
-
-function isAttendance(value: unknown): value is Attendance {
-  return isRecord(value) && typeof value['version'] === 'number' && Array.isArray(value['who']) && Array.isArray(value['typing'])
 }
 
 function tell(seat: Seat, state: StateEvent): void {

@@ -13,6 +13,12 @@ export interface HubOptions {
   retryDelay?: number | undefined
   /** Milliseconds that a poll may outlive its wait before the connection is taken for dead. @default 10000 */
   grace?: number | undefined
+  /**
+   * Bytes that an answer may have, unpacked; one beyond it is cut off, and asked for again like a page of a proxy. Raise it for a server
+   * with a larger `--max-file`.
+   * @default 67108864 (64 MiB)
+   */
+  maxAnswer?: number | undefined
   /** Who we are: a session that was begun under the same `cid` and nick goes on, across a reload or a lost answer. @default a random one */
   cid?: string | undefined
 }

@@ -16,10 +16,14 @@ export function wake(waits: Waits): void {
   for (const end of waits) end()
 }
 
-/** Whether waiting may help: everything passes (a network that is down, 5xx, 408, 429), except a refusal that the server means. */
+/**
+ * Whether waiting may help: everything passes (a network that is down, 5xx, 408, 429, a redirect to a page that says sorry), except a
+ * refusal that the server means. That it has moved for good (301, 308) is one.
+ */
 export function isPassing(error: unknown): error is Error {
   if (!(error instanceof RoomError)) return error instanceof Error
-  return error.status === 0 || error.status >= 500 || error.status === 408 || error.status === 429
+  const { status } = error
+  return (status < 400 && status !== 301 && status !== 308) || status >= 500 || status === 408 || status === 429
 }
 
 /** Milliseconds until the try after that many failures in a row: doubling, with jitter, and never less than Retry-After. */
@@ -54,16 +58,19 @@ export interface Persistence {
   /** Gives up. */
   readonly signal?: AbortSignal | undefined
   readonly waits?: Waits
+  /** Told why, before each wait for another try. */
+  readonly onRetry?: ((error: Error) => void) | undefined
 }
 
 /** Does something again and again, until it is done, or refused, or there have been enough tries; then throws what it threw last. */
 export async function persist<T>(work: () => Promise<T>, options: Persistence = {}): Promise<T> {
-  const { tries = Infinity, firstDelay = FIRST_DELAY, signal, waits } = options
+  const { tries = Infinity, firstDelay = FIRST_DELAY, signal, waits, onRetry } = options
   for (let failures = 0; ; failures++) {
     try {
       return await work()
     } catch (error) {
       if (signal?.aborted || !isPassing(error) || failures + 1 >= tries) throw error
+      onRetry?.(error)
       await sleep(delayAfter(failures, firstDelay, error), signal, waits)
     }
   }

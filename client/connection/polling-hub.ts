@@ -3,12 +3,13 @@
  * In Node each connection has a hub of its own; in a browser all tabs share one, in a SharedWorker.
  * Knows when to ask, and how long to wait; what is asked and told of a room is the room's. Knows no DOM, and posts nothing.
  */
-import { ask, isRecord, notOurs, RoomError, roomsAt } from './ask.ts'
+import { ask, RoomError, roomsAt } from './ask.ts'
 import { newCid } from './cid.ts'
 import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } from './hub.ts'
 import { HubRoom } from './hub-room.ts'
 import { delayAfter, FIRST_DELAY, isPassing, jitter, sleep, wake, type Waits } from './patience.ts'
 import type { Line } from './sessions.ts'
+import { roomsIn } from './shapes.ts'
 import { wakes } from './wakes.ts'
 
 /** As many rooms as the server takes in one poll. */
@@ -39,9 +40,9 @@ export class PollingHub implements Hub {
   #asking = new AbortController()
 
   /** @param url where roomfile is, as `connect` takes it */
-  constructor(url: string, { token, wait = 25, retryDelay = FIRST_DELAY, grace = GRACE, cid = newCid() }: HubOptions = {}) {
+  constructor(url: string, { token, maxAnswer, wait = 25, retryDelay = FIRST_DELAY, grace = GRACE, cid = newCid() }: HubOptions = {}) {
     const interrupt = (): void => this.#interrupt()
-    this.#line = { address: roomsAt(url), token, cid, firstDelay: retryDelay, waits: this.#waits, interrupt }
+    this.#line = { address: roomsAt(url), manner: { token, maxAnswer }, cid, firstDelay: retryDelay, waits: this.#waits, interrupt }
     this.#wait = Math.min(60, Math.max(1, wait))
     this.#grace = grace
   }
@@ -119,18 +120,18 @@ export class PollingHub implements Hub {
     if (questions.length === 0) return sleep(undefined, signal) // all rooms rest
     const wait = this.#isSure && questions.every(({ isSettled }) => isSettled) ? this.#wait : 0
     const asked = Date.now()
-    const { address, token, firstDelay } = this.#line
-    const { rooms } = await ask(`${address}?poll=${questions.map(({ text }) => text).join(',')}&wait=${wait}`, {
-      token,
+    const { address, manner, firstDelay } = this.#line
+    const answer = await ask(`${address}?poll=${questions.map(({ text }) => text).join(',')}&wait=${wait}`, {
+      ...manner,
       timeout: wait * 1000 + this.#grace,
       signal,
     })
-    if (!isRecord(rooms)) throw notOurs()
+    const rooms = roomsIn(answer)
     this.#isSure = true
-    const read = questions.map(({ room, seats }) => room.take(seats, Object.hasOwn(rooms, room.name) ? rooms[room.name] : undefined))
+    const read = questions.map(({ room, seats }) => room.take(seats, rooms.get(room.name)))
     const isHasty = wait > 0 && !read.includes(true) && Date.now() - asked < HASTE
     this.#hasty = isHasty ? this.#hasty + 1 : 0
-    if (isHasty && (Object.keys(rooms).length === 0 || this.#hasty > MOST_HASTY)) await sleep(jitter(firstDelay), signal, this.#waits)
+    if (isHasty && (rooms.size === 0 || this.#hasty > MOST_HASTY)) await sleep(jitter(firstDelay), signal, this.#waits)
   }
 
   /** The rooms to ask for. Those that a poll cannot say, or has no place for, are refused here: all others are asked for with them. */

@@ -2,16 +2,17 @@
  * Our sessions in one room: begun, told to those who speak under them, and begun anew when the server knows them no more.
  * Knows how a session is asked for; does not know how a room is followed.
  */
-import { ask, notOurs, RoomError } from './ask.ts'
+import { ask, RoomError, type Manner } from './ask.ts'
 import type { Session } from './hub.ts'
 import type { SessionEvent } from './events.ts'
 import { persist, type Waits } from './patience.ts'
+import { sessionIdIn } from './shapes.ts'
 
 /** What the rooms of a hub have in common. */
 export interface Line {
   /** The address of the rooms. */
   readonly address: string
-  readonly token: string | undefined
+  readonly manner: Manner
   /** Who we are, across reloads. */
   readonly cid: string
   /** Milliseconds before the first new try. */
@@ -66,7 +67,7 @@ export class Sessions {
     this.#end(nick)
     if (id === undefined) return
     try {
-      await ask(`${this.#address}/${id}`, { method: 'DELETE', token: this.#line.token })
+      await ask(`${this.#address}/${id}`, { ...this.#line.manner, method: 'DELETE' })
     } catch (error) {
       if (!(error instanceof RoomError && error.code === 'no_session')) throw error // it has ended already: what was wanted
     }
@@ -83,7 +84,7 @@ export class Sessions {
   }
 
   /** The server knows these ids no more: it was started again, or we were away for longer than a lease. */
-  lose(lost: readonly unknown[]): void {
+  lose(lost: readonly string[]): void {
     for (const [nick, id] of this.#ids) {
       if (!lost.includes(id)) continue
       this.#ids.delete(nick)
@@ -96,10 +97,8 @@ export class Sessions {
   }
 
   async #begin(nick: string, signal?: AbortSignal): Promise<Session> {
-    const { cid, token, interrupt } = this.#line
-    const answer = await ask(this.#address, { body: { nick, cid }, token, signal })
-    if (typeof answer['id'] !== 'string') throw notOurs()
-    const session = { nick, id: answer['id'] }
+    const { cid, manner, interrupt } = this.#line
+    const session = { nick, id: sessionIdIn(await ask(this.#address, { ...manner, body: { nick, cid }, signal })) }
     const isNew = this.#ids.get(nick) !== session.id
     this.#ids.set(nick, session.id)
     const speakers = this.#speakers(nick)

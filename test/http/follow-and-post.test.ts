@@ -7,7 +7,8 @@ import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setImmediate as immediate } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
-import { commandNamed, type Terminal } from '../../client/command/cli.ts'
+import { commandNamed } from '../../client/command/cli.ts'
+import type { Terminal } from '../../client/command/terminal.ts'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { BIN, run, serve } from '../helpers/serve.ts'
@@ -23,7 +24,7 @@ interface Ended {
 /** Runs a command in this process. */
 async function ran([name = '', ...args]: readonly string[], input = ''): Promise<Ended> {
   const [output, errors] = [new PassThrough(), new PassThrough()]
-  const terminal: Terminal = { input: Readable.from([input]), output, errors, onInterrupt: () => undefined }
+  const terminal: Terminal = { input: Readable.from([Buffer.from(input)]), output, errors, onInterrupt: () => undefined }
   const [out, err] = [text(output), text(errors)]
   const code = (await commandNamed(name)?.(args, terminal)) ?? null
   output.end()

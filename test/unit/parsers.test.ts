@@ -133,6 +133,13 @@ test('lines as deep as a file allows are read, and can be written again', (t) =>
   }
 })
 
+const nested = (levels: number): string => `{"msg":"a","more":${'['.repeat(levels)}${']'.repeat(levels)}}`
+
+test('a line is a message as deep as a client reads it, and beyond that a plain text', (t) => {
+  t.is(readLine(nested(499), 10_000).saying.msg, 'a')
+  t.is(readLine(nested(500), 10_000).saying.msg, nested(500))
+})
+
 test('what may be posted has a text within the limit, a nick and a cid that are ones, or is refused', (t) => {
   const value = fc.oneof(
     anyText,
