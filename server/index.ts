@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { pino, type Logger } from 'pino'
 import { app } from './app.ts'
-import { DEFAULTS, isLoopback, type Config } from './config.ts'
+import { checkedConfig, isLoopback, type Config } from './config.ts'
 import { connections } from './connections.ts'
 import { guard } from './guard.ts'
 import { pageHandler } from './page.ts'
@@ -15,7 +15,7 @@ import { Rooms } from './rooms.ts'
 import type { Store } from './store.ts'
 import { fileStore } from './stores/file.ts'
 import { memoryStore } from './stores/memory.ts'
-import { TIMES, type Times } from './times.ts'
+import { checkedTimes, type Times } from './times.ts'
 import { warnTo, type Warn } from './warn.ts'
 
 export type { Config } from './config.ts'
@@ -38,6 +38,7 @@ export interface Roomfile {
  * @param options what differs from the defaults of the command line; `port: 0` takes a free port
  * @param log where it says what is wrong; nowhere if none is given
  * @param times durations that differ from the usual ones: for tests
+ * @throws TypeError for an option that does not exist, or a value that it does not take: before anything is opened
  * @throws the system's error when the directory cannot be used or the port is taken
  * @example
  * const server = await roomfile({ dataDir: '/tmp/rooms', port: 0 })
@@ -49,8 +50,8 @@ export async function roomfile(
   log: Logger = pino({ level: 'silent' }),
   times: Partial<Times> = {},
 ): Promise<Roomfile> {
-  const config = { ...DEFAULTS, ...options }
-  const durations = { ...TIMES, ...times }
+  const config = checkedConfig(options)
+  const durations = checkedTimes(times)
   const warn = warnTo(log, durations.silence)
   const frameAncestors = config.frameAncestors.map((who) => (who === 'self' || who === 'none' ? `'${who}'` : who)).join(' ')
   const page = pageHandler({ own: config.client, frameAncestors, shared: config.cors.length > 0 })
