@@ -89,9 +89,10 @@ export const secret: Kind = {
   isSecret: true,
 }
 
+const isList = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText)
+
 /** A list of texts, of which `refusal` says why not. */
 function list(refusal: (texts: readonly string[]) => string | undefined, valueOf: (text: string) => readonly string[]): Kind {
-  const isList = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText)
   return kind((value) => (isList(value) ? refusal(value) : 'It is a list of texts.'), valueOf)
 }
 

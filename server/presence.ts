@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { RoomfileError } from './errors.ts'
+import type { TakePlace } from './rate-limit.ts'
 import { Waiters, type Deadlines } from './waiters.ts'
 
 export type SessionId = string
@@ -28,6 +29,8 @@ const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
 interface Lease extends Session {
   /** The client's own id for it, which nobody else knows. */
   readonly cid: string | undefined
+  /** Gives the place back that it has among the sessions of its address. */
+  readonly giveBack: () => void
   /** When it ends (monotonic), unless a poll is parked. */
   until: number
   parked: number
@@ -38,6 +41,8 @@ interface Lease extends Session {
 export interface PresenceOptions {
   readonly leaseMs: number
   readonly typingMs: number
+  /** People that there may be. */
+  readonly most: number
   readonly deadlines: Deadlines
   /** Called when somebody's lease has run out; the session is gone then. */
   readonly expired: (session: Session) => void
@@ -88,11 +93,14 @@ export class Presence {
 
   /**
    * Takes a nick for a new session. It is taken from this moment on: of two who ask at once, one gets it.
-   * @throws RoomfileError `bad_nick`, `nick_taken`
+   * @param takePlace its place among the sessions of its address; without it they are not counted
+   * @throws RoomfileError `bad_nick`, `nick_taken`, `room_full`, and what `takePlace` throws
    */
-  join(nick: string, cid?: string): Session {
+  join(nick: string, cid?: string, takePlace?: TakePlace): Session {
     this.checkFree(checkedNick(nick))
-    const lease = { id: randomUUID(), nick, cid, until: 0, parked: 0, typingUntil: 0 }
+    if (this.#leases.size >= this.#options.most) throw new RoomfileError('room_full')
+    const giveBack = takePlace?.() ?? ((): void => undefined)
+    const lease = { id: randomUUID(), nick, cid, giveBack, until: 0, parked: 0, typingUntil: 0 }
     this.#leases.set(lease.id, lease)
     this.#byNick.set(keyOf(nick), lease)
     this.#renew(lease)
@@ -115,6 +123,7 @@ export class Presence {
     if (!lease) return undefined
     this.#leases.delete(id)
     this.#byNick.delete(keyOf(lease.nick))
+    lease.giveBack()
     this.#changed()
     return lease
   }

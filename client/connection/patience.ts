@@ -16,9 +16,13 @@ export function wake(waits: Waits): void {
   for (const end of waits) end()
 }
 
+/** Places that others have for as long as they like: whoever waits for one has to be told. */
+const TAKEN = new Set(['too_many_sessions'])
+
 /** Whether waiting may help: everything passes (a network that is down, 5xx, 408, 429), except a refusal that the server means. */
 export function isPassing(error: unknown): error is Error {
   if (!(error instanceof RoomError)) return error instanceof Error
+  if (TAKEN.has(error.code)) return false
   return error.status === 0 || error.status >= 500 || error.status === 408 || error.status === 429
 }
 
