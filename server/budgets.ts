@@ -26,4 +26,10 @@ export const BUDGETS = {
   filesAtOnce: 16,
   /** Bytes of a room's file that are in memory while its lines are counted. */
   countedAtOnce: 65_536,
+  /** Changes of who is in a room that are remembered, for polls that know who was there before them. At 60 bytes each, less than a `who` of everybody. */
+  presenceChanges: 256,
+  /** Answers to such polls that are kept, of each room: nearly all who ask know the version before the last change. */
+  presenceAnswers: 8,
+  /** Of those who are typing, so many are named: no reader wants to know of more. */
+  namedTyping: 20,
 } as const

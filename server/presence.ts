@@ -2,7 +2,8 @@
  * Who is in a room, and who is typing: leases, not sockets. A poll or a post renews a lease, a parked poll holds it.
  * Lives in memory and knows no messages: that somebody joined or left is told by the room.
  */
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
+import { BUDGETS } from './budgets.ts'
 import { RoomfileError } from './errors.ts'
 import type { TakePlace } from './rate-limit.ts'
 import { Waiters, type Deadlines } from './waiters.ts'
@@ -20,7 +21,25 @@ export interface Attendance {
   /** Another number each time that anything here changes; only to be compared. */
   readonly version: number
   readonly who: readonly string[]
+  /** Some of those who are typing: it may be many. */
   readonly typing: readonly string[]
+}
+
+/** The same, for whoever knows an earlier moment. */
+export interface AttendanceChanges {
+  readonly version: number
+  /** The version that these are the changes of: those who left have to be taken away first, then those who came go to the end. */
+  readonly since: number
+  readonly came: readonly string[]
+  readonly left: readonly string[]
+  readonly typing: readonly string[]
+}
+
+/** Somebody came or left. */
+interface Change {
+  readonly version: number
+  readonly nick: string
+  readonly hasCome: boolean
 }
 
 /** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
@@ -54,9 +73,15 @@ export class Presence {
   readonly #options: PresenceOptions
   readonly #leases = new Map<SessionId, Lease>()
   readonly #byNick = new Map<string, Lease>()
-  /** Begins anywhere, so that a number from before a restart is not taken for one of now. */
-  #version = Date.now()
+  /** Begins anywhere, so that a number from before a restart, or of another process, is not taken for one of now. */
+  #version = Date.now() * 1000 + randomInt(1000)
+  /** Who came and left since `#known`, oldest first. */
+  #changes: Change[] = []
+  /** The oldest version of which it is known what has changed since. */
+  #known = this.#version
   #attendance: Attendance | undefined
+  /** What is told to those who know a version. */
+  readonly #told = new Map<number, AttendanceChanges>()
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -79,8 +104,27 @@ export class Presence {
   #attend(): Attendance {
     const now = performance.now()
     const leases = [...this.#leases.values()]
-    const typing = leases.filter(({ typingUntil }) => typingUntil > now)
+    const typing = leases.filter(({ typingUntil }) => typingUntil > now).slice(0, BUDGETS.namedTyping)
     return { version: this.#version, who: leases.map(({ nick }) => nick), typing: typing.map(({ nick }) => nick) }
+  }
+
+  /** What somebody is told who knows a version: what has changed since, or all where that is not known. One object for all who know the same. */
+  since(version: number): Attendance | AttendanceChanges {
+    if (version < this.#known || version > this.#version) return this.attendance
+    const told = this.#told.get(version) ?? this.#changesSince(version)
+    if (this.#told.size >= BUDGETS.presenceAnswers) this.#told.clear()
+    this.#told.set(version, told)
+    return told
+  }
+
+  #changesSince(version: number): AttendanceChanges {
+    const came = new Set<string>()
+    const left = new Set<string>()
+    for (const { nick, hasCome } of this.#changes.slice(this.#changes.findLastIndex((change) => change.version <= version) + 1)) {
+      if (hasCome) came.add(nick)
+      else if (!came.delete(nick)) left.add(nick) // who came and left meanwhile was never there
+    }
+    return { version: this.#version, since: version, came: [...came], left: [...left], typing: this.attendance.typing }
   }
 
   get sessions(): readonly Session[] {
@@ -105,7 +149,7 @@ export class Presence {
     this.#byNick.set(keyOf(nick), lease)
     this.#renew(lease)
     this.#watch(lease)
-    this.#changed()
+    this.#changed(nick, true)
     return lease
   }
 
@@ -124,7 +168,7 @@ export class Presence {
     this.#leases.delete(id)
     this.#byNick.delete(keyOf(lease.nick))
     lease.giveBack()
-    this.#changed()
+    this.#changed(lease.nick, false)
     return lease
   }
 
@@ -210,9 +254,13 @@ export class Presence {
     })
   }
 
-  #changed(): void {
+  /** @param nick who came or left; nobody where only typing changed */
+  #changed(nick?: string, hasCome = false): void {
     this.#version += 1
     this.#attendance = undefined
+    this.#told.clear()
+    if (nick !== undefined) this.#changes.push({ version: this.#version, nick, hasCome })
+    if (this.#changes.length > BUDGETS.presenceChanges) this.#known = this.#changes.shift()?.version ?? this.#version
     this.waiters.wake()
   }
 }

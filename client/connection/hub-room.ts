@@ -33,6 +33,15 @@ interface Attendance {
   readonly typing: string[]
 }
 
+/** What has changed since an earlier version. */
+interface AttendanceChanges {
+  readonly version: number
+  readonly since: number
+  readonly came: string[]
+  readonly left: string[]
+  readonly typing: string[]
+}
+
 /** What a poll asks for one room. */
 export interface Question {
   readonly room: HubRoom
@@ -107,7 +116,7 @@ export class HubRoom {
     if (isRecord(answer) && isRecord(answer['error'])) return this.#fail(answer)
     this.#failures = 0
     const news = answer === undefined ? undefined : newsIn(answer)
-    if (isRecord(answer) && isAttendance(answer['presence'])) this.#attendance = answer['presence']
+    if (isRecord(answer)) this.#attendance = attendanceAfter(this.#attendance, answer['presence'])
     const isWorthTelling = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
     for (const seat of seats) {
       if (!this.#seats.has(seat)) continue
@@ -168,9 +177,32 @@ function newsIn(answer: unknown): MessagesEvent {
   }
 }
 
+/**
+ * Who is here after an answer told of it: all of them, or what has changed. Changes of another version than the one that is known say
+ * nothing: then it is unknown, and asked for anew.
+ */
+function attendanceAfter(known: Attendance | undefined, told: unknown): Attendance | undefined {
+  if (told === undefined) return known
+  if (isAttendance(told)) return told
+  if (!isAttendanceChanges(told) || told.since !== known?.version) return undefined
+  const { version, came, left, typing } = told
+  const gone = new Set(left)
+  return { version, who: [...known.who.filter((nick) => !gone.has(nick)), ...came], typing }
+}
+
 function isAttendance(value: unknown): value is Attendance {
   return isRecord(value) && typeof value['version'] === 'number' && Array.isArray(value['who']) && Array.isArray(value['typing'])
 }
+
+function isAttendanceChanges(value: unknown): value is AttendanceChanges {
+  return (
+    isRecord(value) &&
+    ['version', 'since'].every((key) => typeof value[key] === 'number') &&
+    CHANGES.every((key) => Array.isArray(value[key]))
+  )
+}
+
+const CHANGES = ['came', 'left', 'typing'] as const
 
 function tell(seat: Seat, state: StateEvent): void {
   if (seat.state === state) return

@@ -3,7 +3,7 @@ import type { News } from '../backlog.ts'
 import type { RoomfileError } from '../errors.ts'
 import { lineOf } from '../message.ts'
 import type { RoomsPage } from '../rooms.ts'
-import type { Attendance, SessionId } from '../presence.ts'
+import type { Attendance, AttendanceChanges, SessionId } from '../presence.ts'
 
 interface Encoded {
   /** The answer to a poll that is told nothing else. */
@@ -13,7 +13,7 @@ interface Encoded {
 }
 
 const encodedNews = new WeakMap<News, Encoded>()
-const encodedAttendance = new WeakMap<Attendance, string>()
+const encodedAttendance = new WeakMap<Attendance | AttendanceChanges, string>()
 
 /** The JSON answer to a poll, made once for all who wait at one timestamp. */
 export function encode(news: News): Buffer {
@@ -38,15 +38,15 @@ function openJson({ timestamp, messages, reset, gap }: News): string {
 }
 
 /** Made once for all who are told the same. */
-export function attendanceJson(attendance: Attendance): string {
+export function attendanceJson(attendance: Attendance | AttendanceChanges): string {
   const json = encodedAttendance.get(attendance) ?? JSON.stringify(attendance)
   encodedAttendance.set(attendance, json)
   return json
 }
 
 export interface More {
-  /** Who is here, where it changed. */
-  readonly presence?: Attendance | undefined
+  /** Who is here, or what has changed of it. */
+  readonly presence?: Attendance | AttendanceChanges | undefined
   /** Sessions that the client named and that have ended. */
   readonly lost?: readonly SessionId[]
 }

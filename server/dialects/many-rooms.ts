@@ -110,8 +110,8 @@ function hasNews(asked: Asked): boolean {
 }
 
 function answerTo(asked: Asked): string {
-  const { room, timestamp } = asked
-  const presence = isPresenceNews(asked) ? room.presence.attendance : undefined
+  const { room, timestamp, version = 0 } = asked
+  const presence = isPresenceNews(asked) ? room.presence.since(version) : undefined
   return encodeWith(room.news(timestamp) ?? room.quiet, { presence, lost: lostTo(asked) })
 }
 

@@ -81,7 +81,7 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const news = await rateLimit.parked(req, () => (session === undefined ? poll() : room.presence.attend(session, poll)))
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.quiet
-      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.attendance }) : encode(told)
+      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
       sendJson(res, 200, json, validators(told.timestamp))
     },
 
