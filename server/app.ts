@@ -26,15 +26,20 @@ export interface AppOptions extends DialectOptions {
 type Method = 'GET' | 'POST' | 'DELETE'
 
 export function app(options: AppOptions): RequestListener {
-  const { guard } = options
+  const { guard, store } = options
   const { post, poll, rooms, file, join, leave, typing, who } = native(options)
   const comet = php(options)
   const node = nodeChat(options)
   const buffer = gevent(options)
   const chat = mochiweb(options)
 
+  const health: Handler = async (_req, res) => {
+    await store.check()
+    sendJson(res, 200, '{"status":"ok"}')
+  }
+
   const sitemap: Record<string, Partial<Record<Method, Handler>>> = {
-    '/healthz': { GET: (_req, res) => sendJson(res, 200, '{"status":"ok"}') },
+    '/healthz': { GET: health },
     '/sign-in': { POST: guard.signIn },
     '/rooms': { GET: rooms },
     '/rooms/:room': { GET: poll, POST: post },

@@ -1,11 +1,26 @@
 /**
- * The options: one table, from which the command line, the environment, the help and the defaults are made.
+ * The options: one table, by which the command line, the environment and what code hands in are read and checked, and the help is made.
  * A flag wins over ROOMFILE_<NAME>, that over PORT and HOST, that over the default. Starts nothing.
  */
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import proxyAddr from 'proxy-addr'
+import {
+  ancestors,
+  directory,
+  flag,
+  host,
+  KIB,
+  MIB,
+  networks,
+  oneOf,
+  origins,
+  rate,
+  secret,
+  shown,
+  size,
+  whole,
+  type Kind,
+} from './kinds.ts'
 import { parsed, UsageError } from './usage.ts'
 
 /** Everything that can be set, checked. Sizes in bytes of UTF-8. */
@@ -21,7 +36,11 @@ export interface Config {
   readonly maxMessage: number
   /** The largest room file. */
   readonly maxFile: number
-  /** Posts a second from one address; 0 lifts all limits. */
+  /** Rooms that there may be before no post makes another one. */
+  readonly maxRooms: number
+  /** People that may be in one room. */
+  readonly maxPeople: number
+  /** Posts a second from one address; 0 lifts all limits of an address. */
   readonly rateLimit: number
   /** Proxies whose word about the client's address is believed. */
   readonly trustProxy: readonly string[]
@@ -41,9 +60,6 @@ export interface Config {
   readonly open: boolean
 }
 
-const KIB = 1024
-const MIB = 1024 * KIB
-
 export const DEFAULTS: Config = {
   dataDir: './data',
   port: 8080,
@@ -51,6 +67,8 @@ export const DEFAULTS: Config = {
   backlog: 200,
   maxMessage: 16 * KIB,
   maxFile: 8 * MIB,
+  maxRooms: 10_000,
+  maxPeople: 500,
   rateLimit: 100,
   trustProxy: [],
   token: undefined,
@@ -64,7 +82,7 @@ export const DEFAULTS: Config = {
   open: false,
 }
 
-type Row = readonly [flags: string, description: string, parse?: (text: string) => unknown, shownDefault?: string]
+type Row = readonly [flags: string, description: string, kind: Kind, shownDefault?: string]
 
 const TABLE: readonly Row[] = [
   ['-p, --port <number>', 'port to listen on; 0 takes a free one', whole(0, 65_535)],
@@ -72,17 +90,19 @@ const TABLE: readonly Row[] = [
   ['--backlog <number>', 'messages that a room keeps', whole(1, 1_000_000)],
   ['--max-message <size>', 'the longest message', size, '16k'],
   ['--max-file <size>', 'the largest room file', size, '8m'],
+  ['--max-rooms <number>', 'rooms that there may be before no post makes another', whole(1, 1_000_000)],
+  ['--max-people <number>', 'people that may be in one room', whole(1, 100_000)],
   ['--token <secret>', 'a shared secret that every request needs', secret],
   ['--cors <origins>', 'other sites whose pages may read and post: https://example.org,…', origins, 'none'],
   ['--frame-ancestors <origins>', 'sites that may show the page in a frame: self, none, *, https://example.org,…', ancestors, 'self'],
-  ['--rate-limit <number>', 'posts a second from one address, or off', rate],
+  ['--rate-limit <number>', 'posts a second from one address, or off, which lifts all limits of an address', rate],
   ['--trust-proxy <networks>', 'proxies whose X-Forwarded-For counts: loopback, 10.0.0.0/8, …', networks, 'off'],
   ['--lease <seconds>', 'how long somebody who fell silent is still here', whole(1, 3600)],
   ['--store <kind>', 'where rooms are kept: file or memory', oneOf('file', 'memory')],
-  ['--client <directory>', 'a page of your own, in place of the built-in one'],
-  ['--json-logs', 'log lines as JSON'],
-  ['--quiet', 'no banner, only warnings'],
-  ['--open', 'open the page in a browser'],
+  ['--client <directory>', 'a page of your own, in place of the built-in one', directory],
+  ['--json-logs', 'log lines as JSON', flag],
+  ['--quiet', 'no banner, only warnings', flag],
+  ['--open', 'open the page in a browser', flag],
 ]
 
 const EXAMPLES = `
@@ -115,19 +135,42 @@ export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Con
   for (const row of TABLE) command.addOption(optionOf(row, env))
   if (!parsed(command, argv)) return undefined
   const [dataDir] = command.processedArgs as [string]
-  if (dataDir === '') throw new UsageError("argument 'data-dir' value '' is invalid. It names a directory.")
+  const refusal = directory.refusal(dataDir)
+  if (refusal !== undefined) throw new UsageError(`argument 'data-dir' value ${shown(dataDir)} is invalid. ${refusal}`)
   return { ...command.opts<Omit<Config, 'dataDir'>>(), dataDir }
 }
+
+/**
+ * The options that code hands in, with the defaults of those that it leaves out.
+ * @throws TypeError that names the option and, unless it is a secret, the value
+ */
+export function checkedConfig(options: unknown): Config {
+  if (typeof options !== 'object' || options === null) throw new TypeError(`the options are an object, not ${shown(options)}`)
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  for (const [name, value] of given) {
+    const kind = KINDS.get(name)
+    if (!kind) throw new TypeError(`there is no option ${shown(name)}`)
+    const refusal = kind.refusal(value)
+    if (refusal === undefined) continue
+    throw new TypeError(`option ${shown(name)} ${kind.isSecret ? '' : `value ${shown(value)} `}is invalid. ${refusal}`)
+  }
+  return { ...DEFAULTS, ...(Object.fromEntries(given) as Partial<Config>) }
+}
+
+const KINDS: ReadonlyMap<string, Kind> = new Map([
+  ['dataDir', directory],
+  ...TABLE.map(([flags, , kind]): [string, Kind] => [new Option(flags).attributeName(), kind]),
+])
 
 /** What a variable says that turns a flag off. */
 const OFF = new Set(['', '0', 'off', 'no', 'false'])
 
-function optionOf([flags, description, parse, shownDefault]: Row, env: NodeJS.ProcessEnv): Option {
+function optionOf([flags, description, kind, shownDefault]: Row, env: NodeJS.ProcessEnv): Option {
   const option = new Option(flags, description)
   const name = option.name().toUpperCase().replaceAll('-', '_')
   const fallback = name === 'PORT' || name === 'HOST' ? env[name] : undefined
   option.default(DEFAULTS[option.attributeName() as keyof Config], shownDefault)
-  if (parse) option.argParser(parse)
+  if (!option.isBoolean()) option.argParser((text: string) => readBy(kind, text, flags))
   const variable = `ROOMFILE_${name}`
   if (option.isBoolean() && OFF.has(env[variable] ?? 'off')) return option // commander takes any value for a yes
   // commander reads one variable an option: PORT and HOST stand in where ours is not set.
@@ -145,72 +188,13 @@ function version(): string {
   return found.find((manifest) => manifest !== undefined)?.version ?? 'unknown'
 }
 
-function whole(least: number, most: number) {
-  return (text: string): number => {
-    const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-    if (!(number >= least && number <= most)) throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`)
-    return number
-  }
-}
-
-function oneOf(...names: readonly string[]) {
-  return (text: string): string => {
-    if (!names.includes(text)) throw new InvalidArgumentError(`It is ${names.join(' or ')}.`)
-    return text
-  }
-}
-
-function size(text: string): number {
-  const [, digits, unit = ''] = /^(\d{1,9})([km]?)$/i.exec(text) ?? []
-  const bytes = Number(digits) * { '': 1, k: KIB, m: MIB }[unit.toLowerCase() as '' | 'k' | 'm']
-  if (!(bytes >= KIB && bytes <= KIB * MIB)) throw new InvalidArgumentError('It is a size from 1k to 1024m, in bytes, k or m.')
-  return bytes
-}
-
-function rate(text: string): number {
-  return text === 'off' ? 0 : whole(1, 1_000_000)(text)
-}
-
-function host(text: string): string {
-  if (isIP(text) === 0 && !/^[a-z\d](?:[a-z\d.-]{0,252}[a-z\d])?$/i.test(text))
-    throw new InvalidArgumentError('It is an address or a host name.')
-  return text
-}
-
-function networks(text: string): readonly string[] {
-  if (text === 'off') return []
-  const list = text.split(',').map((network) => network.trim())
+function readBy(kind: Kind, text: string, flags: string): unknown {
   try {
-    proxyAddr.compile(list)
+    return kind.read(text)
   } catch (error) {
-    throw new InvalidArgumentError(`${(error as Error).message}.`)
+    if (!kind.isSecret || !(error instanceof InvalidArgumentError)) throw error
+    throw new UsageError(`option '${flags}' is invalid. ${error.message}`) // commander would print the value
   }
-  return list
-}
-
-function secret(text: string): string {
-  if (text.trim() !== text || text.length < 8)
-    throw new InvalidArgumentError('It is a text of 8 characters or more, without blanks at its ends.')
-  return text
-}
-
-function origins(text: string): readonly string[] {
-  return text === 'none' ? [] : originsIn(text)
-}
-
-function originsIn(text: string): readonly string[] {
-  const list = text.split(',').map((origin) => origin.trim())
-  const bad = list.find((origin) => URL.parse(origin)?.origin !== origin)
-  if (bad !== undefined)
-    throw new InvalidArgumentError(`${JSON.stringify(bad)} is no origin: those are like https://example.org or http://10.0.0.5:3000.`)
-  return list
-}
-
-/** `none` and `*` stand alone; whoever names others means them beside our own pages. */
-function ancestors(text: string): readonly string[] {
-  if (text === 'none' || text === '*') return [text]
-  const others = text.split(',').filter((origin) => origin.trim() !== 'self')
-  return others.length > 0 ? ['self', ...originsIn(others.join(','))] : ['self']
 }
 
 /** Whether only this machine can reach an address. */

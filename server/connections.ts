@@ -6,15 +6,10 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { RoomfileError } from './errors.ts'
+import { BUDGETS } from './budgets.ts'
+import { RoomfileError, type ErrorCode } from './errors.ts'
 import { sendError } from './http.ts'
 import type { Times } from './times.ts'
-
-/** The part of the open files that connections may take: the rest is for rooms and their locks. */
-const FOR_CONNECTIONS = 0.75
-
-/** The part for those beyond, who are let in to be told that it is full. All others are hung up on. */
-const TO_BE_TOLD = 0.05
 
 /** How often connections are closed that have become idle while the server stops. */
 const SWEEP_MS = 50
@@ -25,13 +20,27 @@ export interface Connections {
   close(endWaits: () => void): Promise<void>
 }
 
-/** @param maxHeaderSize bytes that the head of a request may have */
-export function connections(site: RequestListener, maxHeaderSize: number, times: Times): Connections {
+export interface ConnectionsOptions {
+  /** Bytes that the head of a request may have. */
+  readonly maxHeaderSize: number
+  /** Whether those of this address are counted as one client's. */
+  readonly counts: (address: string) => boolean
+  readonly times: Times
+}
+
+export function connections(site: RequestListener, { maxHeaderSize, counts, times }: ConnectionsOptions): Connections {
   const answering = new Set<ServerResponse>()
   const files = mostFiles()
-  /** Those who came when it was full. */
-  const surplus = new WeakSet<Socket>()
+  const most = Math.floor(files * BUDGETS.connections)
+  const share = Math.floor(most * BUDGETS.connectionsOfAddress)
+  const toBeTold = Math.floor(files * BUDGETS.connectionsTold)
+  /** Those who came when it was full, or when their address had its share: what they are told. */
+  const surplus = new WeakMap<Socket, ErrorCode>()
+  /** How many an address has of the others. */
+  const byAddress = new Map<string, number>()
+  /** Those that are open, but for those that are to be told that it is full. */
   const open = new Set<Socket>()
+  let openToBeTold = 0
   let closing = false
   const options = {
     keepAlive: true,
@@ -46,16 +55,33 @@ export function connections(site: RequestListener, maxHeaderSize: number, times:
     res.once('close', () => answering.delete(res))
     res.once('prefinish', () => req.socket.setTimeout(times.stall)) // a poll rested until here: now its answer has to be taken
     if (closing) res.shouldKeepAlive = false
-    if (surplus.has(req.socket)) return sendError(res, new RoomfileError('too_busy', undefined, { headers: { Connection: 'close' } }))
-    site(req, res)
+    const code = surplus.get(req.socket)
+    if (code) sendError(res, new RoomfileError(code, undefined, { headers: { Connection: 'close' } }))
+    else site(req, res)
   })
   server.timeout = times.stall
-  server.maxConnections = Math.floor(files * (FOR_CONNECTIONS + TO_BE_TOLD))
   server.on('connection', (socket) => {
-    open.add(socket)
-    if (open.size > files * FOR_CONNECTIONS) surplus.add(socket)
-    socket.once('close', () => open.delete(socket))
+    const address = socket.remoteAddress ?? ''
+    const ofAddress = byAddress.get(address) ?? 0
+    const code = open.size >= most ? 'too_busy' : counts(address) && ofAddress >= share ? 'too_many_connections' : undefined
+    if (code === undefined) {
+      open.add(socket)
+      byAddress.set(address, ofAddress + 1)
+      socket.once('close', () => letGo(socket, address))
+    } else if (openToBeTold < toBeTold) {
+      openToBeTold += 1
+      surplus.set(socket, code)
+      socket.once('close', () => (openToBeTold -= 1))
+    } else socket.destroy()
   })
+
+  function letGo(socket: Socket, address: string): void {
+    open.delete(socket)
+    const left = (byAddress.get(address) ?? 1) - 1
+    if (left > 0) byAddress.set(address, left)
+    else byAddress.delete(address)
+  }
+
   return {
     server,
     async close(endWaits) {

@@ -6,12 +6,13 @@
 const ERRORS = {
   bad_json: [400, 'the body is not a JSON object'],
   bad_encoding: [400, 'the body or the query is not UTF-8'],
-  bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -'],
+  bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -, and does not begin with -'],
   bad_nick: [400, 'a nick has 1 to 50 characters, no control characters, and no blanks at its ends'],
   bad_cid: [400, 'a cid is a text of 1 to 100 characters'],
   bad_timestamp: [400, 'a timestamp is a whole number of milliseconds'],
   bad_wait: [400, 'wait is a number of seconds from 0 to 60'],
   bad_poll: [400, 'poll names rooms with their timestamps: poll=lobby:0,dev:1795219764123'],
+  bad_list: [400, 'the list is asked for by after=NAME and limit=N'],
   bad_presence: [400, 'presence is the version that a poll returned, or 0'],
   missing_message: [400, 'there is no msg'],
   bad_message: [400, 'msg is not a text'],
@@ -24,10 +25,15 @@ const ERRORS = {
   no_room: [404, 'there is no such room'],
   method_not_allowed: [405, 'this address does not take this method'],
   nick_taken: [409, 'the nick is taken'],
+  room_full: [409, 'as many people are in this room as may be'],
+  too_many_rooms: [409, 'there are as many rooms as there may be: only those that are there can be written to'],
   too_large: [413, 'the message is too large'],
   wrong_type: [415, 'post a form, JSON or plain text, in UTF-8'],
   bad_range: [416, 'the file has no such range'],
   too_many_posts: [429, 'too many posts from this address'],
+  too_many_new_rooms: [429, 'too many new rooms from this address'],
+  too_many_sessions: [429, 'too many people are here from this address'],
+  too_many_connections: [429, 'too many connections from this address'],
   too_many_tries: [429, 'too many wrong tokens from this address'],
   too_many_polls: [429, 'too many polls are parked for this address'],
   internal: [500, 'something went wrong here'],
@@ -35,13 +41,21 @@ const ERRORS = {
   not_readable: [500, 'the room cannot be read'],
   too_busy: [503, 'the server has as much to do as it can: try again in a moment'],
   room_busy: [503, 'another process holds this room'],
+  no_directory: [503, 'the directory of the rooms cannot be used'],
   disk_full: [507, 'the disk is full'],
 } as const satisfies Record<string, readonly [status: number, message: string]>
 
 export type ErrorCode = keyof typeof ERRORS
 
 /** Errors that are over when others have gone: seconds after which to try again. */
-const RETRY_AFTER: Partial<Record<ErrorCode, number>> = { too_busy: 5, room_busy: 1 }
+const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
+  too_busy: 5,
+  too_many_connections: 5,
+  too_many_polls: 5,
+  too_many_sessions: 60,
+  no_directory: 5,
+  room_busy: 1,
+}
 
 /** An error with a code that clients can rely on; the message is for people. */
 export class RoomfileError extends Error {

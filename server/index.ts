@@ -5,8 +5,9 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { pino, type Logger } from 'pino'
+import proxyAddr from 'proxy-addr'
 import { app } from './app.ts'
-import { DEFAULTS, isLoopback, type Config } from './config.ts'
+import { checkedConfig, isLoopback, type Config } from './config.ts'
 import { connections } from './connections.ts'
 import { guard } from './guard.ts'
 import { pageHandler } from './page.ts'
@@ -15,7 +16,7 @@ import { Rooms } from './rooms.ts'
 import type { Store } from './store.ts'
 import { fileStore } from './stores/file.ts'
 import { memoryStore } from './stores/memory.ts'
-import { TIMES, type Times } from './times.ts'
+import { checkedTimes, type Times } from './times.ts'
 import { warnTo, type Warn } from './warn.ts'
 
 export type { Config } from './config.ts'
@@ -38,6 +39,7 @@ export interface Roomfile {
  * @param options what differs from the defaults of the command line; `port: 0` takes a free port
  * @param log where it says what is wrong; nowhere if none is given
  * @param times durations that differ from the usual ones: for tests
+ * @throws TypeError for an option that does not exist, or a value that it does not take: before anything is opened
  * @throws the system's error when the directory cannot be used or the port is taken
  * @example
  * const server = await roomfile({ dataDir: '/tmp/rooms', port: 0 })
@@ -49,26 +51,22 @@ export async function roomfile(
   log: Logger = pino({ level: 'silent' }),
   times: Partial<Times> = {},
 ): Promise<Roomfile> {
-  const config = { ...DEFAULTS, ...options }
-  const durations = { ...TIMES, ...times }
+  const config = checkedConfig(options)
+  const durations = checkedTimes(times)
   const warn = warnTo(log, durations.silence)
   const frameAncestors = config.frameAncestors.map((who) => (who === 'self' || who === 'none' ? `'${who}'` : who)).join(' ')
   const page = pageHandler({ own: config.client, frameAncestors, shared: config.cors.length > 0 })
-  const store = await openStore(config, durations, warn)
-  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, times: durations, warn })
   const limit = rateLimit({ postsPerSecond: config.rateLimit, trustProxy: config.trustProxy })
   const isLocal = isLoopback(config.host) && config.trustProxy.length === 0
-  const site = app({
-    guard: guard({ token: config.token, cors: config.cors, isLocal, frameAncestors, rateLimit: limit }),
-    rooms,
-    store,
-    limits: config,
+  const entrance = guard({ token: config.token, cors: config.cors, isLocal, frameAncestors, rateLimit: limit })
+  const store = await openStore(config, durations, warn)
+  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, maxPeople: config.maxPeople, times: durations, warn })
+  const site = app({ guard: entrance, rooms, store, limits: config, times: durations, rateLimit: limit, page, warn })
+  const open = connections(site, {
+    maxHeaderSize: config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS,
+    counts: countsConnections(config),
     times: durations,
-    rateLimit: limit,
-    page,
-    warn,
   })
-  const open = connections(site, config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS, durations)
   try {
     open.server.listen(config.port, config.host)
     await once(open.server, 'listening')
@@ -89,6 +87,15 @@ export async function roomfile(
   }
 }
 
+/** Whose connections are counted: everybody's, but for proxies that are trusted, behind which there are many. */
+function countsConnections({ rateLimit: postsPerSecond, trustProxy }: Config): (address: string) => boolean {
+  const isProxy = proxyAddr.compile([...trustProxy])
+  return (address) => postsPerSecond > 0 && !isProxy(address, 0)
+}
+
 function openStore(config: Config, times: Times, warn: Warn): Promise<Store> | Store {
-  return config.store === 'memory' ? memoryStore(config) : fileStore({ directory: config.dataDir, limits: config, times, warn })
+  const { maxRooms } = config
+  return config.store === 'memory'
+    ? memoryStore(config, maxRooms)
+    : fileStore({ directory: config.dataDir, limits: config, maxRooms, times, warn })
 }

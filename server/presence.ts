@@ -2,8 +2,10 @@
  * Who is in a room, and who is typing: leases, not sockets. A poll or a post renews a lease, a parked poll holds it.
  * Lives in memory and knows no messages: that somebody joined or left is told by the room.
  */
-import { randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
+import { BUDGETS } from './budgets.ts'
 import { RoomfileError } from './errors.ts'
+import type { TakePlace } from './rate-limit.ts'
 import { Waiters, type Deadlines } from './waiters.ts'
 
 export type SessionId = string
@@ -19,7 +21,25 @@ export interface Attendance {
   /** Another number each time that anything here changes; only to be compared. */
   readonly version: number
   readonly who: readonly string[]
+  /** Some of those who are typing: it may be many. */
   readonly typing: readonly string[]
+}
+
+/** The same, for whoever knows an earlier moment. */
+export interface AttendanceChanges {
+  readonly version: number
+  /** The version that these are the changes of: those who left have to be taken away first, then those who came go to the end. */
+  readonly since: number
+  readonly came: readonly string[]
+  readonly left: readonly string[]
+  readonly typing: readonly string[]
+}
+
+/** Somebody came or left. */
+interface Change {
+  readonly version: number
+  readonly nick: string
+  readonly hasCome: boolean
 }
 
 /** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
@@ -28,6 +48,8 @@ const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
 interface Lease extends Session {
   /** The client's own id for it, which nobody else knows. */
   readonly cid: string | undefined
+  /** Gives the place back that it has among the sessions of its address. */
+  readonly giveBack: () => void
   /** When it ends (monotonic), unless a poll is parked. */
   until: number
   parked: number
@@ -38,6 +60,8 @@ interface Lease extends Session {
 export interface PresenceOptions {
   readonly leaseMs: number
   readonly typingMs: number
+  /** People that there may be. */
+  readonly most: number
   readonly deadlines: Deadlines
   /** Called when somebody's lease has run out; the session is gone then. */
   readonly expired: (session: Session) => void
@@ -49,9 +73,15 @@ export class Presence {
   readonly #options: PresenceOptions
   readonly #leases = new Map<SessionId, Lease>()
   readonly #byNick = new Map<string, Lease>()
-  /** Begins anywhere, so that a number from before a restart is not taken for one of now. */
-  #version = Date.now()
+  /** Begins anywhere, so that a number from before a restart, or of another process, is not taken for one of now. */
+  #version = Date.now() * 1000 + randomInt(1000)
+  /** Who came and left since `#known`, oldest first. */
+  #changes: Change[] = []
+  /** The oldest version of which it is known what has changed since. */
+  #known = this.#version
   #attendance: Attendance | undefined
+  /** What is told to those who know a version. */
+  readonly #told = new Map<number, AttendanceChanges>()
 
   constructor(options: PresenceOptions) {
     this.#options = options
@@ -74,8 +104,27 @@ export class Presence {
   #attend(): Attendance {
     const now = performance.now()
     const leases = [...this.#leases.values()]
-    const typing = leases.filter(({ typingUntil }) => typingUntil > now)
+    const typing = leases.filter(({ typingUntil }) => typingUntil > now).slice(0, BUDGETS.namedTyping)
     return { version: this.#version, who: leases.map(({ nick }) => nick), typing: typing.map(({ nick }) => nick) }
+  }
+
+  /** What somebody is told who knows a version: what has changed since, or all where that is not known. One object for all who know the same. */
+  since(version: number): Attendance | AttendanceChanges {
+    if (version < this.#known || version > this.#version) return this.attendance
+    const told = this.#told.get(version) ?? this.#changesSince(version)
+    if (this.#told.size >= BUDGETS.presenceAnswers) this.#told.clear()
+    this.#told.set(version, told)
+    return told
+  }
+
+  #changesSince(version: number): AttendanceChanges {
+    const came = new Set<string>()
+    const left = new Set<string>()
+    for (const { nick, hasCome } of this.#changes.slice(this.#changes.findLastIndex((change) => change.version <= version) + 1)) {
+      if (hasCome) came.add(nick)
+      else if (!came.delete(nick)) left.add(nick) // who came and left meanwhile was never there
+    }
+    return { version: this.#version, since: version, came: [...came], left: [...left], typing: this.attendance.typing }
   }
 
   get sessions(): readonly Session[] {
@@ -88,16 +137,19 @@ export class Presence {
 
   /**
    * Takes a nick for a new session. It is taken from this moment on: of two who ask at once, one gets it.
-   * @throws RoomfileError `bad_nick`, `nick_taken`
+   * @param takePlace its place among the sessions of its address; without it they are not counted
+   * @throws RoomfileError `bad_nick`, `nick_taken`, `room_full`, and what `takePlace` throws
    */
-  join(nick: string, cid?: string): Session {
+  join(nick: string, cid?: string, takePlace?: TakePlace): Session {
     this.checkFree(checkedNick(nick))
-    const lease = { id: randomUUID(), nick, cid, until: 0, parked: 0, typingUntil: 0 }
+    if (this.#leases.size >= this.#options.most) throw new RoomfileError('room_full')
+    const giveBack = takePlace?.() ?? ((): void => undefined)
+    const lease = { id: randomUUID(), nick, cid, giveBack, until: 0, parked: 0, typingUntil: 0 }
     this.#leases.set(lease.id, lease)
     this.#byNick.set(keyOf(nick), lease)
     this.#renew(lease)
     this.#watch(lease)
-    this.#changed()
+    this.#changed(nick, true)
     return lease
   }
 
@@ -115,7 +167,8 @@ export class Presence {
     if (!lease) return undefined
     this.#leases.delete(id)
     this.#byNick.delete(keyOf(lease.nick))
-    this.#changed()
+    lease.giveBack()
+    this.#changed(lease.nick, false)
     return lease
   }
 
@@ -201,9 +254,13 @@ export class Presence {
     })
   }
 
-  #changed(): void {
+  /** @param nick who came or left; nobody where only typing changed */
+  #changed(nick?: string, hasCome = false): void {
     this.#version += 1
     this.#attendance = undefined
+    this.#told.clear()
+    if (nick !== undefined) this.#changes.push({ version: this.#version, nick, hasCome })
+    if (this.#changes.length > BUDGETS.presenceChanges) this.#known = this.#changes.shift()?.version ?? this.#version
     this.waiters.wake()
   }
 }

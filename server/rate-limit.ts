@@ -1,76 +1,118 @@
-/** How much one address may ask of us: posts a second, polls parked at the same time, wrong tokens. Does not know what they are for. */
+/**
+ * How much one address may ask of us: posts a second, new rooms a minute, polls parked and people here at the same time, wrong tokens.
+ * Does not know what they are for.
+ */
 import type { IncomingMessage } from 'node:http'
 import proxyAddr from 'proxy-addr'
 import { BurstyRateLimiter, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
-import { RoomfileError } from './errors.ts'
+import { BUDGETS } from './budgets.ts'
+import { RoomfileError, type ErrorCode } from './errors.ts'
 
-/** Posts that may come at once, as a multiple of the posts a second; given back within a minute. */
-const BURST = 5
+/** Seconds after which what an address has asked for is forgotten. */
 const BURST_SECONDS = 60
-
-const MOST_PARKED = 1000
-
-/** Wrong tokens a minute. This limit nobody can lift: eight characters are enough only as long as they cannot be tried out. */
-const WRONG_TOKENS = 10
+const NEW_ROOMS_SECONDS = 60
 const WRONG_TOKENS_SECONDS = 60
+
+/** Takes a place that an address has, and returns what gives it back. @throws RoomfileError when all its places are taken */
+export type TakePlace = () => () => void
 
 export interface RateLimit {
   /** Counts a post. @throws RoomfileError `too_many_posts`, with Retry-After */
   post(req: IncomingMessage): Promise<void>
   /** Counts a poll for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
   parked<T>(req: IncomingMessage, work: () => Promise<T>): Promise<T>
+  /** Counts a room that is made. @throws RoomfileError `too_many_new_rooms`, with Retry-After */
+  makeRoom(req: IncomingMessage): Promise<void>
+  /** A place for a session, taken for as long as that lives. Taking it throws RoomfileError `too_many_sessions`, with Retry-After. */
+  session(req: IncomingMessage): TakePlace
   /** Counts a token that is wrong, and lets a right one pass as long as there were not too many. @throws RoomfileError `too_many_tries`, with Retry-After */
   guess(req: IncomingMessage, isRight: boolean): Promise<void>
 }
 
 export interface RateLimitOptions {
-  /** Posts a second that an address may send for long; 0 lifts the limits of posts and polls. */
+  /** Posts a second that an address may send for long; 0 lifts all limits but that of wrong tokens. */
   readonly postsPerSecond: number
   /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
   readonly trustProxy: readonly string[]
 }
 
+const free = (): Promise<void> => Promise.resolve()
+
 export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): RateLimit {
   const trust = proxyAddr.compile([...trustProxy])
-  const guess = guesses((req) => proxyAddr(req, trust))
-  if (postsPerSecond === 0) return { post: () => Promise.resolve(), parked: (_req, work) => work(), guess }
+  const addressOf = (req: IncomingMessage): string => proxyAddr(req, trust)
+  const guess = guesses(addressOf)
+  if (postsPerSecond === 0) {
+    return { guess, post: free, makeRoom: free, parked: (_req, work) => work(), session: () => () => () => undefined }
+  }
   const steady = new RateLimiterMemory({ keyPrefix: 'post', points: postsPerSecond, duration: 1 })
-  const burst = new RateLimiterMemory({ keyPrefix: 'burst', points: postsPerSecond * BURST, duration: BURST_SECONDS })
+  const burst = new RateLimiterMemory({ keyPrefix: 'burst', points: postsPerSecond * BUDGETS.postsBurst, duration: BURST_SECONDS })
   const posts = new BurstyRateLimiter(steady, burst)
-  const parked = new Map<string, number>()
+  const newRooms = new RateLimiterMemory({ keyPrefix: 'room', points: BUDGETS.newRooms, duration: NEW_ROOMS_SECONDS })
+  const polls = new Places(BUDGETS.parkedPolls, 'too_many_polls')
+  const sessions = new Places(BUDGETS.sessions, 'too_many_sessions')
   return {
     guess,
     async post(req) {
-      await posts.consume(proxyAddr(req, trust)).catch((refused: unknown) => refuse('too_many_posts', refused))
+      await posts.consume(addressOf(req)).catch((refused: unknown) => refuse('too_many_posts', refused))
+    },
+    async makeRoom(req) {
+      await newRooms.consume(addressOf(req)).catch((refused: unknown) => refuse('too_many_new_rooms', refused))
     },
     async parked(req, work) {
-      const address = proxyAddr(req, trust)
-      const count = parked.get(address) ?? 0
-      if (count >= MOST_PARKED) throw new RoomfileError('too_many_polls', undefined, { headers: { 'Retry-After': '5' } })
-      parked.set(address, count + 1)
+      const giveBack = polls.take(addressOf(req))
       try {
         return await work()
       } finally {
-        const left = (parked.get(address) ?? 1) - 1
-        if (left > 0) parked.set(address, left)
-        else parked.delete(address)
+        giveBack()
       }
     },
+    session(req) {
+      const address = addressOf(req)
+      return () => sessions.take(address)
+    },
+  }
+}
+
+/** What an address has at the same time. */
+class Places {
+  readonly #most: number
+  readonly #refusal: ErrorCode
+  readonly #taken = new Map<string, number>()
+
+  constructor(most: number, refusal: ErrorCode) {
+    this.#most = most
+    this.#refusal = refusal
+  }
+
+  /** @returns what gives the place back, once */
+  take(address: string): () => void {
+    const taken = this.#taken.get(address) ?? 0
+    if (taken >= this.#most) throw new RoomfileError(this.#refusal)
+    this.#taken.set(address, taken + 1)
+    let isTaken = true
+    return () => {
+      if (!isTaken) return
+      isTaken = false
+      const left = (this.#taken.get(address) ?? 1) - 1
+      if (left > 0) this.#taken.set(address, left)
+      else this.#taken.delete(address)
+    }
   }
 }
 
 function guesses(addressOf: (req: IncomingMessage) => string): RateLimit['guess'] {
-  const wrong = new RateLimiterMemory({ keyPrefix: 'wrong', points: WRONG_TOKENS, duration: WRONG_TOKENS_SECONDS })
+  const wrong = new RateLimiterMemory({ keyPrefix: 'wrong', points: BUDGETS.wrongTokens, duration: WRONG_TOKENS_SECONDS })
   return async (req, isRight) => {
     const address = addressOf(req)
     const before = isRight ? await wrong.get(address) : undefined
     if (!isRight) await wrong.consume(address).catch((refused: unknown) => refuse('too_many_tries', refused))
-    else if (before && before.consumedPoints > WRONG_TOKENS) refuse('too_many_tries', before)
+    else if (before && before.consumedPoints > BUDGETS.wrongTokens) refuse('too_many_tries', before)
   }
 }
 
 /** @param refused what the limiter throws: when to come again, or an error of its own */
-function refuse(code: 'too_many_posts' | 'too_many_tries', refused: unknown): never {
+function refuse(code: ErrorCode, refused: unknown): never {
   if (refused instanceof Error) throw refused
   const seconds = Math.max(1, Math.ceil((refused as RateLimiterRes).msBeforeNext / 1000))
   throw new RoomfileError(code, undefined, { headers: { 'Retry-After': String(seconds) } })

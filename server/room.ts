@@ -6,6 +6,7 @@ import { EMPTY, newsFrom, type Backlog, type News } from './backlog.ts'
 import type { Draft, Message, Timestamp } from './message.ts'
 import type { RoomName } from './room-name.ts'
 import type { Presence, Session, SessionId } from './presence.ts'
+import type { TakePlace } from './rate-limit.ts'
 import { sharing, type Sharing } from './sharing.ts'
 import type { Store } from './store.ts'
 import { Waiters } from './waiters.ts'
@@ -72,12 +73,13 @@ export class Room {
   /**
    * Begins a session, and tells the room of it.
    * @param cid the client's own id: one that began a session under this nick, which lives, goes on with it, and the room is told nothing
-   * @throws RoomfileError `bad_nick`, `nick_taken`, or what the store says: then the nick is free again
+   * @param takePlace its place among the sessions of its address
+   * @throws RoomfileError `bad_nick`, `nick_taken`, `room_full`, what `takePlace` throws, or what the store says: then the nick is free again
    */
-  async join(nick: string, cid?: string): Promise<Session> {
+  async join(nick: string, cid?: string, takePlace?: TakePlace): Promise<Session> {
     const earlier = cid === undefined ? undefined : this.presence.again(nick, cid)
     if (earlier) return earlier
-    const session = this.presence.join(nick, cid)
+    const session = this.presence.join(nick, cid, takePlace)
     try {
       await this.#append({ type: 'join', nick, msg: '' })
     } catch (error) {

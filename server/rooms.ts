@@ -5,7 +5,7 @@
 import { Presence } from './presence.ts'
 import { Room } from './room.ts'
 import type { RoomName } from './room-name.ts'
-import type { RoomSummary, Store } from './store.ts'
+import type { BrokenRoom, RoomSummary, Store } from './store.ts'
 import type { Times } from './times.ts'
 import { Deadlines, park, type Waiters } from './waiters.ts'
 import type { Warn } from './warn.ts'
@@ -27,24 +27,36 @@ export interface RoomsOptions {
   readonly store: Store
   /** How long a session lasts without a poll or a post. */
   readonly leaseMs: number
+  /** People that may be in one room. */
+  readonly maxPeople: number
   readonly times: Times
   readonly warn: Warn
+}
+
+export interface RoomsPage {
+  readonly rooms: readonly { readonly room: RoomSummary | BrokenRoom; readonly people: number }[]
+  /** The last room of the page, where more follow. */
+  readonly next?: RoomName | undefined
 }
 
 export class Rooms {
   readonly #store: Store
   readonly #leaseMs: number
+  readonly #maxPeople: number
   readonly #times: Times
   readonly #warn: Warn
   /** In the order of their last use. */
   readonly #rooms = new Map<RoomName, Room>()
+  /** The pages that were made of what the store lists. */
+  readonly #pages = new WeakMap<readonly (RoomSummary | BrokenRoom)[], RoomsPage>()
   readonly #deadlines = new Deadlines()
   readonly #safety: NodeJS.Timeout
   #closing = false
 
-  constructor({ store, leaseMs, times, warn }: RoomsOptions) {
+  constructor({ store, leaseMs, maxPeople, times, warn }: RoomsOptions) {
     this.#store = store
     this.#leaseMs = leaseMs
+    this.#maxPeople = maxPeople
     this.#times = times
     this.#warn = warn
     store.watch((name) => (name === undefined ? this.#lookWhereOneWaits() : this.#lookAt(this.#rooms.get(name))))
@@ -60,10 +72,21 @@ export class Rooms {
     return room
   }
 
-  /** The rooms there are, each with how many people are in it. */
-  async list(): Promise<(RoomSummary & { people: number })[]> {
-    const rooms = await this.#store.list()
-    return rooms.map((room) => ({ ...room, people: this.#rooms.get(room.name)?.presence.size ?? 0 }))
+  /** A page of the rooms there are, each with how many people are in it. The same object as long as nothing on it changed. */
+  async list(after: string, limit: number): Promise<RoomsPage> {
+    const found = await this.#store.list({ after, limit: limit + 1 })
+    const people = found.map(({ name }) => this.#rooms.get(name)?.presence.size ?? 0)
+    const made = this.#pages.get(found)
+    if (made?.rooms.every((room, i) => room.people === people[i])) return made
+    const rooms = found.slice(0, limit).map((room, i) => ({ room, people: people[i] ?? 0 }))
+    const page = { rooms, ...(found.length > limit ? { next: rooms.at(-1)?.room.name } : {}) }
+    this.#pages.set(found, page)
+    return page
+  }
+
+  /** Whether a post to this room would make it. */
+  async isNew(room: Room): Promise<boolean> {
+    return room.messages.length === 0 && !(await this.#store.has(room.name))
   }
 
   /**
@@ -111,6 +134,7 @@ export class Rooms {
     const presence = new Presence({
       leaseMs: this.#leaseMs,
       typingMs: this.#times.typing,
+      most: this.#maxPeople,
       deadlines: this.#deadlines,
       expired: (session) => {
         room.tellPart(session).catch((error: unknown) => this.#warn('could not tell that somebody left', { room: name, error }))

@@ -3,6 +3,7 @@
  * test/stores/contract.test.ts holds every store to what is said here.
  */
 import type { Backlog } from './backlog.ts'
+import type { RoomfileError } from './errors.ts'
 import type { Draft, Message, Timestamp } from './message.ts'
 import type { RoomName } from './room-name.ts'
 
@@ -16,14 +17,20 @@ export interface Store {
   /**
    * Adds messages behind all that the room holds, in one commit that nothing else comes between. Resolves when a power cut can not take
    * them back: to the backlog after it and the message that each draft became. Posting to a room creates it.
-   * @throws RoomfileError `not_kept`, `disk_full`, `room_busy`: then the room is as it was before
+   * @throws RoomfileError `not_kept`, `disk_full`, `room_busy`, `too_many_rooms`: then the room is as it was before
    */
   append(room: RoomName, drafts: readonly Draft[]): Promise<Appended>
 
-  /** The rooms there are, by name. */
-  list(): Promise<RoomSummary[]>
+  /**
+   * The rooms there are, in the order of their names: up to `limit` of those behind `after`, which need not be one. It may be the object that
+   * was returned before, where nothing changed. A bad room costs only its own place in it.
+   */
+  list(range?: ListRange): Promise<readonly (RoomSummary | BrokenRoom)[]>
 
-  /** The room as the file that it is, or undefined when there is no such room. */
+  /** Whether there is a room of this name, as far as is known. */
+  has(room: RoomName): Promise<boolean>
+
+  /** The room as the file that it is, or undefined when there is no such room. @throws RoomfileError `not_readable`, also for one that is too large */
   file(room: RoomName): Promise<RoomContent | undefined>
 
   /**
@@ -35,7 +42,17 @@ export interface Store {
   /** Frees what is held open for a room that nobody uses at the moment. */
   release(room: RoomName): Promise<void>
 
+  /** Whether rooms can be read and kept, as far as that is known without trying. @throws RoomfileError `no_directory` when not */
+  check(): Promise<void>
+
   close(): Promise<void>
+}
+
+export interface ListRange {
+  /** @default '' (from the first on) */
+  readonly after?: string
+  /** @default Infinity */
+  readonly limit?: number
 }
 
 export interface Appended {
@@ -48,6 +65,12 @@ export interface RoomSummary {
   readonly timestamp: Timestamp
   /** How many messages it keeps. */
   readonly messages: number
+}
+
+/** A room that cannot be read at the moment. */
+export interface BrokenRoom {
+  readonly name: RoomName
+  readonly error: RoomfileError
 }
 
 export interface RoomContent {

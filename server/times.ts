@@ -67,3 +67,15 @@ export const TIMES: Times = {
   errorPause: 1000,
   silence: 10_000,
 }
+
+/**
+ * The durations that code hands in, with the usual ones for those that it leaves out.
+ * @throws TypeError for one that does not exist, or that is no number of milliseconds
+ */
+export function checkedTimes(times: Partial<Times>): Times {
+  for (const [name, ms] of Object.entries(times)) {
+    if (!Object.hasOwn(TIMES, name)) throw new TypeError(`there is no duration times.${name}`)
+    if (!(Number.isFinite(ms) && ms >= 0)) throw new TypeError(`times.${name} value ${ms} is invalid. It is a number of milliseconds.`)
+  }
+  return { ...TIMES, ...times }
+}

@@ -22,8 +22,11 @@ export function parsed(command: Command, argv: readonly string[]): boolean {
       .parse(argv, { from: 'user' })
     return true
   } catch (error) {
+    if (error instanceof UsageError) throw error
     const { code, message } = error as { code?: string; message: string }
     if (code === 'commander.helpDisplayed' || code === 'commander.version') return false
-    throw new UsageError(message.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
+    // What stands behind a name that is misspelled may be the secret of one that is not.
+    const told = code === 'commander.unknownOption' ? message.replace(/'(--[\w-]*|-.).*'/s, "'$1'") : message
+    throw new UsageError(told.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
   }
 }

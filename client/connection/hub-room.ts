@@ -9,7 +9,7 @@ import type { StateEvent, Timestamp } from './events.ts'
 import type { FollowOptions, Listener } from './hub.ts'
 import { delayAfter, isPassing, sleep } from './patience.ts'
 import { Sessions, type Line } from './sessions.ts'
-import type { Attendance, RoomNews } from './shapes.ts'
+import type { Attendance, AttendanceChanges, RoomNews } from './shapes.ts'
 
 const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
 const CONNECTED: StateEvent = { type: 'state', state: 'connected' }
@@ -101,8 +101,8 @@ export class HubRoom {
   take(seats: readonly Seat[], answer: RoomNews | RoomError | undefined): boolean {
     if (answer instanceof RoomError) return this.#fail(answer)
     this.#failures = 0
-    const { news, presence = this.#attendance, lost = [] } = answer ?? {}
-    this.#attendance = presence
+    if (answer?.presence) this.#attendance = attendanceAfter(this.#attendance, answer.presence)
+    const { news, lost = [] } = answer ?? {}
     const isWorthTelling = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
     for (const seat of seats) {
       if (!this.#seats.has(seat)) continue
@@ -148,6 +148,18 @@ export class HubRoom {
     this.#seats.clear()
     for (const { listener } of ended) listener.end(error)
   }
+}
+
+/**
+ * Who is here after an answer told of it: all of them, or what has changed. Changes of another version than the one that is known say
+ * nothing: then it is unknown, and asked for anew.
+ */
+function attendanceAfter(known: Attendance | undefined, told: Attendance | AttendanceChanges): Attendance | undefined {
+  if ('who' in told) return told
+  if (told.since !== known?.version) return undefined
+  const { version, came, left, typing } = told
+  const gone = new Set(left)
+  return { version, who: [...known.who.filter((nick) => !gone.has(nick)), ...came], typing }
 }
 
 function tell(seat: Seat, state: StateEvent): void {

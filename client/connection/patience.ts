@@ -16,12 +16,16 @@ export function wake(waits: Waits): void {
   for (const end of waits) end()
 }
 
+/** Places that others have for as long as they like: whoever waits for one has to be told. */
+const TAKEN = new Set(['too_many_sessions'])
+
 /**
  * Whether waiting may help: everything passes (a network that is down, 5xx, 408, 429, a redirect to a page that says sorry), except a
  * refusal that the server means. That it has moved for good (301, 308) is one.
  */
 export function isPassing(error: unknown): error is Error {
   if (!(error instanceof RoomError)) return error instanceof Error
+  if (TAKEN.has(error.code)) return false
   const { status } = error
   return (status < 400 && status !== 301 && status !== 308) || status >= 500 || status === 408 || status === 429
 }

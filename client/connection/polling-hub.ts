@@ -139,7 +139,8 @@ export class PollingHub implements Hub {
     const rooms = [...this.#rooms.values()].filter(({ isAsked }) => isAsked)
     const sayable = rooms.filter(isSayable)
     for (const room of rooms)
-      if (!isSayable(room)) room.refuse(new RoomError(400, 'bad_room', 'a room is named by 1 to 64 letters, digits, _ or -'))
+      if (!isSayable(room))
+        room.refuse(new RoomError(400, 'bad_room', 'a room is named by 1 to 64 letters, digits, _ or -, and does not begin with -'))
     for (const room of sayable.slice(MOST_ROOMS)) room.refuse(new RoomError(400, 'bad_poll', `one browser can follow ${MOST_ROOMS} rooms`))
     return sayable.slice(0, MOST_ROOMS)
   }

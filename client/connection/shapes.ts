@@ -12,10 +12,19 @@ export interface Attendance {
   readonly typing: string[]
 }
 
+/** What has changed since an earlier version of it. */
+export interface AttendanceChanges {
+  readonly version: number
+  readonly since: number
+  readonly came: string[]
+  readonly left: string[]
+  readonly typing: string[]
+}
+
 /** What a poll tells of one room. */
 export interface RoomNews {
   readonly news: MessagesEvent
-  readonly presence: Attendance | undefined
+  readonly presence: Attendance | AttendanceChanges | undefined
   /** The ids of sessions that have ended. */
   readonly lost: readonly string[]
 }
@@ -45,7 +54,8 @@ function roomNewsIn(answer: unknown): RoomNews | RoomError {
   if (answer['error'] !== undefined) return refusalIn(answer)
   const { timestamp, messages, presence, reset = false, gap = false, lost = [] } = answer
   if (!isTimestamp(timestamp) || !isArrayOf(isMessage)(messages) || !isArrayOf(isString)(lost)) throw notOurs()
-  if (!isFlag(reset) || !isFlag(gap) || (presence !== undefined && !isAttendance(presence))) throw notOurs()
+  if (!isFlag(reset) || !isFlag(gap) || (presence !== undefined && !isAttendance(presence) && !isAttendanceChanges(presence)))
+    throw notOurs()
   return { news: { type: 'messages', messages, timestamp, reset, gap }, presence, lost }
 }
 
@@ -65,6 +75,11 @@ function isMessage(value: unknown): value is Message {
 
 function isAttendance(value: unknown): value is Attendance {
   return isRecord(value) && isWhole(value['version']) && isArrayOf(isString)(value['who']) && isArrayOf(isString)(value['typing'])
+}
+
+function isAttendanceChanges(value: unknown): value is AttendanceChanges {
+  if (!isRecord(value) || !isWhole(value['version']) || !isWhole(value['since'])) return false
+  return ['came', 'left', 'typing'].every((key) => isArrayOf(isString)(value[key]))
 }
 
 const isString = (value: unknown): value is string => typeof value === 'string'

@@ -9,6 +9,8 @@ import { lastReadKey } from '../room/visit.ts'
 
 /** A list is no directory. */
 const MOST_ROOMS = 50
+/** Pages of the server's list that are read, of 1,000 rooms each: as many rooms as a server has, unless its owner wants more. */
+const MOST_PAGES = 10
 /** As many rooms are followed beside the one that is shown. */
 const MOST_FOLLOWED = 20
 
@@ -17,6 +19,13 @@ export interface ListedRoom {
   /** Of its newest message; 0 for a room that nobody wrote to. */
   readonly timestamp: number
   readonly unread: number
+}
+
+/** A page of the server's list: each room's newest timestamp, or none where it cannot be read. */
+interface ListPage {
+  readonly rooms: Record<string, { readonly timestamp?: number }>
+  /** Where to go on, if more follow. */
+  readonly next?: string
 }
 
 export interface RoomListOptions {
@@ -87,10 +96,15 @@ export class RoomList {
   /** Asks which rooms there are. A page without the list is a page all the same, so a failure leaves it as it was. */
   async refresh(): Promise<void> {
     try {
-      const response = await fetch(new URL('rooms', this.options.src), { cache: 'no-store' })
-      if (!response.ok) return
-      const { rooms } = (await response.json()) as { rooms: Record<string, { timestamp: number }> }
-      this.timestamps = new Map(Object.entries(rooms).map(([name, { timestamp }]) => [name, timestamp]))
+      const timestamps = new Map<string, number>()
+      for (let page = 0, after: string | undefined = ''; page < MOST_PAGES && after !== undefined; page++) {
+        const response: Response = await fetch(new URL(`rooms?after=${encodeURIComponent(after)}`, this.options.src), { cache: 'no-store' })
+        if (!response.ok) return
+        const { rooms, next } = (await response.json()) as ListPage
+        for (const [name, { timestamp = 0 }] of Object.entries(rooms)) timestamps.set(name, timestamp)
+        after = next
+      }
+      this.timestamps = timestamps
       this.followOthers()
       this.options.changed()
     } catch (error) {

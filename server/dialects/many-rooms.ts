@@ -10,7 +10,7 @@ import type { Room } from '../room.ts'
 import { roomName } from '../room-name.ts'
 import type { Rooms, Wait } from '../rooms.ts'
 import type { Waiters } from '../waiters.ts'
-import { encodeWith } from './answer.ts'
+import { encodeWith, errorJson } from './answer.ts'
 
 /** How many rooms one poll may name. */
 const MOST_ROOMS = 100
@@ -67,7 +67,7 @@ export async function pollMany(questions: readonly Question[], rooms: Rooms, wai
         await room.look()
         asked.push({ ...question, room })
       } catch (error) {
-        failed.push(member(question.name, errorOf(error)))
+        failed.push(member(question.name, errorJson(toRoomfileError(error))))
       }
     }),
   )
@@ -110,14 +110,9 @@ function hasNews(asked: Asked): boolean {
 }
 
 function answerTo(asked: Asked): string {
-  const { room, timestamp } = asked
-  const presence = isPresenceNews(asked) ? room.presence.attendance : undefined
+  const { room, timestamp, version = 0 } = asked
+  const presence = isPresenceNews(asked) ? room.presence.since(version) : undefined
   return encodeWith(room.news(timestamp) ?? room.quiet, { presence, lost: lostTo(asked) })
-}
-
-function errorOf(thrown: unknown): string {
-  const { status, code, message } = toRoomfileError(thrown)
-  return JSON.stringify({ error: { status, code, message } })
 }
 
 function member(name: string, json: string): string {

@@ -5,6 +5,7 @@
 import fresh from 'fresh'
 import parseRange from 'range-parser'
 import type { News } from '../backlog.ts'
+import { BUDGETS } from '../budgets.ts'
 import { checkedCid, draftOf } from '../draft.ts'
 import { quoted, RoomfileError } from '../errors.ts'
 import {
@@ -25,9 +26,8 @@ import type { Timestamp } from '../message.ts'
 import { checkedNick, type SessionId } from '../presence.ts'
 import type { Room } from '../room.ts'
 import { roomName } from '../room-name.ts'
-import type { Rooms } from '../rooms.ts'
 import type { Store } from '../store.ts'
-import { encode, encodeWith } from './answer.ts'
+import { attendanceJson, encode, encodeWith, listJson } from './answer.ts'
 import type { DialectOptions } from './dialect.ts'
 import { parseVersion, pollMany, questionsIn } from './many-rooms.ts'
 
@@ -63,7 +63,9 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const room = rooms.get(nameIn(req))
       await rateLimit.post(req)
       const fields = fieldsIn(await readBody(req, maxBody))
-      const { id, timestamp } = await room.post(draftOf(fields, limits), sessionOf(fields))
+      const draft = draftOf(fields, limits)
+      if (await rooms.isNew(room)) await rateLimit.makeRoom(req)
+      const { id, timestamp } = await room.post(draft, sessionOf(fields))
       sendJson(res, 201, JSON.stringify({ id, timestamp }))
     },
 
@@ -79,13 +81,13 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const news = await rateLimit.parked(req, () => (session === undefined ? poll() : room.presence.attend(session, poll)))
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.quiet
-      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.attendance }) : encode(told)
+      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
       sendJson(res, 200, json, validators(told.timestamp))
     },
 
     async rooms(req, res) {
       const poll = queryValue(req, 'poll')
-      if (poll === undefined) return sendJson(res, 200, JSON.stringify({ rooms: await summaries(rooms) }))
+      if (poll === undefined) return sendJson(res, 200, listJson(await rooms.list(queryValue(req, 'after') ?? '', listLimitIn(req))))
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
       const told = await rateLimit.parked(req, () => pollMany(questionsIn(poll), rooms, wait))
       sendJson(res, 200, `{"rooms":{${told.join(',')}}}`)
@@ -95,7 +97,9 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const room = rooms.get(nameIn(req))
       await rateLimit.post(req)
       const { nick, cid } = fieldsIn(await readBody(req, OTHER_FIELDS))
-      const session = await room.join(checkedNick(nick), checkedCid(cid))
+      const asked = { nick: checkedNick(nick), cid: checkedCid(cid) }
+      if (await rooms.isNew(room)) await rateLimit.makeRoom(req)
+      const session = await room.join(asked.nick, asked.cid, rateLimit.session(req))
       sendJson(res, 201, JSON.stringify({ id: session.id, nick: session.nick }))
     },
 
@@ -113,7 +117,7 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     },
 
     who(req, res) {
-      sendJson(res, 200, JSON.stringify(rooms.get(nameIn(req)).presence.attendance))
+      sendJson(res, 200, attendanceJson(rooms.get(nameIn(req)).presence.attendance))
     },
 
     async file(req, res) {
@@ -218,13 +222,16 @@ function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: str
   return second < Math.floor(Date.now() / 1000) ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag }
 }
 
-function isNews(room: Room, version: number | undefined): boolean {
+function isNews(room: Room, version: number | undefined): version is number {
   return version !== undefined && version !== room.presence.version
 }
 
-async function summaries(rooms: Rooms): Promise<Record<string, object>> {
-  const list = await rooms.list()
-  return Object.fromEntries(list.map(({ name, ...summary }) => [name, summary]))
+/** How many rooms a page of the list may have. */
+function listLimitIn(req: Request): number {
+  const asked = queryValue(req, 'limit') ?? String(BUDGETS.listedRooms)
+  const limit = /^\d{1,9}$/.test(asked) ? Number(asked) : 0
+  if (limit >= 1 && limit <= BUDGETS.listedRooms) return limit
+  throw new RoomfileError('bad_list', `limit is a number of rooms from 1 to ${BUDGETS.listedRooms}, not ${quoted(asked)}`)
 }
 
 function rangeIn(req: Request, size: number, etag: string): { start: number; end: number } | undefined {

@@ -27,7 +27,7 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       if (nick === '') return answer(res, 400, { error: 'Bad nick.' })
       try {
         await rateLimit.post(req)
-        const { id } = await lobby().join(nick)
+        const { id } = await lobby().join(nick, undefined, rateLimit.session(req))
         answer(res, 200, { id, nick, rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })

@@ -34,12 +34,15 @@ export async function stateOf(handle: FileHandle): Promise<{ signature: Signatur
   return { signature: signatureOf(stats), size: Number(stats.size), mtime: timestampOf(stats.mtimeNs), isFile: stats.isFile() }
 }
 
+/** Node ends the process when it is asked for 2 GiB or more in one read. */
+const MOST_IN_ONE_READ = 2 ** 30
+
 /** Reads `length` bytes from `position`, or those that there are. */
 export async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length)
   let filled = 0
   while (filled < length) {
-    const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled)
+    const { bytesRead } = await handle.read(buffer, filled, Math.min(length - filled, MOST_IN_ONE_READ), position + filled)
     if (bytesRead === 0) break
     filled += bytesRead
   }

@@ -2,15 +2,17 @@
  * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
  * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
  */
-import { access, constants, mkdir, readdir, stat, unlink } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, statfs, unlink } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Limits } from '../backlog.ts'
-import { fromSystem } from '../errors.ts'
-import { isRoomName, type RoomName } from '../room-name.ts'
-import type { RoomContent, RoomSummary, Store } from '../store.ts'
+import { fromSystem, RoomfileError } from '../errors.ts'
+import { isRoomName, LOBBY, type RoomName } from '../room-name.ts'
+import { sharing } from '../sharing.ts'
+import type { RoomContent, Store } from '../store.ts'
 import { DirectoryWatch } from './directory-watch.ts'
-import { openFile, readExactly, signatureOf, stateOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
+import { openFile, readExactly, stateOf, unlessMissing } from './durable.ts'
 import { RoomFile } from './room-file.ts'
+import { RoomIndex } from './room-index.ts'
 import { RoomLock } from './room-lock.ts'
 import { TIMES, type Times } from '../times.ts'
 import type { Warn } from '../warn.ts'
@@ -27,6 +29,8 @@ const TEMPORARY = /^(.+)\.jsonl\.\d+$/
 export interface FileStoreOptions {
   readonly directory: string
   readonly limits: Limits
+  /** Rooms that there may be before no post makes another one. @default Infinity */
+  readonly maxRooms?: number
   readonly times?: Times
   readonly warn: Warn
 }
@@ -39,7 +43,7 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   const directory = resolve(options.directory)
   await mkdir(directory, { recursive: true })
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-  const store = new FileStore({ times: TIMES, ...options, directory })
+  const store = new FileStore({ times: TIMES, maxRooms: Infinity, ...options, directory })
   await store.sweep()
   await store.look()
   return store
@@ -49,12 +53,20 @@ class FileStore implements Store {
   readonly #options: Required<FileStoreOptions>
   readonly #watch: DirectoryWatch
   readonly #files = new Map<RoomName, RoomFile>()
-  /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
-  readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
+  readonly #index: RoomIndex
+  /** Rooms that a post is making just now. */
+  readonly #making = new Set<RoomName>()
   #changed: (room?: RoomName) => void = () => {}
 
   constructor(options: Required<FileStoreOptions>) {
     this.#options = options
+    this.#index = new RoomIndex({
+      directory: options.directory,
+      pathOf: (room) => this.#path(room),
+      roomOf,
+      maxFile: options.limits.maxFile,
+      safetyLook: options.times.safetyLook,
+    })
     this.#watch = new DirectoryWatch({
       directory: options.directory,
       concerns: (path) => roomOf(path) !== undefined,
@@ -82,25 +94,44 @@ class FileStore implements Store {
 
   read: Store['read'] = (room) => this.#file(room).read()
 
-  append: Store['append'] = (room, drafts) => this.#file(room).append(drafts)
-
-  async list(): Promise<RoomSummary[]> {
-    const names = (await readdir(this.#options.directory)).flatMap((name) => roomOf(name) ?? [])
-    const rooms = await Promise.all(names.toSorted().map((name) => this.#summary(name)))
-    return rooms.filter((room) => room !== undefined)
-  }
-
-  async #summary(name: RoomName): Promise<RoomSummary | undefined> {
-    const stats = await stat(this.#path(name), { bigint: true }).catch(unlessMissing)
-    if (!stats?.isFile()) return undefined
-    const signature = signatureOf(stats)
-    let counted = this.#counted.get(name)
-    if (counted?.signature !== signature) {
-      counted = { signature, messages: countLines((await this.file(name))?.bytes ?? Buffer.alloc(0)) }
-      this.#counted.set(name, counted)
+  append: Store['append'] = async (room, drafts) => {
+    const isNew = room !== LOBBY && !(await this.has(room))
+    if (isNew) this.#makePlace(room)
+    try {
+      return await this.#file(room).append(drafts)
+    } finally {
+      this.#making.delete(room)
+      this.#index.hint(room)
     }
-    return { name, timestamp: timestampOf(stats.mtimeNs), messages: counted.messages }
   }
+
+  /** The lobby always has a place: some clients know no other room. */
+  #makePlace(room: RoomName): void {
+    if (this.#index.size + this.#making.size >= this.#options.maxRooms && !this.#making.has(room))
+      throw new RoomfileError('too_many_rooms', `there are ${this.#options.maxRooms} rooms, and there may be no more`)
+    this.#making.add(room)
+  }
+
+  list: Store['list'] = (range) => this.#index.list(range)
+
+  async has(room: RoomName): Promise<boolean> {
+    if (this.#index.has(room)) return true
+    await this.#index.look().catch((error: unknown) => this.#options.warn('cannot read which rooms there are', { error }))
+    return this.#index.has(room)
+  }
+
+  /** One look for all who ask while it goes on. */
+  readonly check = sharing(async () => {
+    const { directory } = this.#options
+    try {
+      await access(join(directory, '.'), constants.R_OK | constants.W_OK | constants.X_OK)
+      const { bavail, blocks } = await statfs(directory)
+      if (bavail === 0 && blocks > 0) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      throw new RoomfileError('no_directory', `the directory of the rooms cannot be used (${code})`, { cause: error })
+    }
+  })
 
   async file(room: RoomName): Promise<RoomContent | undefined> {
     const known = await this.#files.get(room)?.content()
@@ -108,7 +139,10 @@ class FileStore implements Store {
     const handle = await openFile(this.#path(room))
     try {
       const state = handle && (await stateOf(handle))
-      return handle && state?.isFile ? { bytes: await readExactly(handle, 0, state.size), timestamp: state.mtime } : undefined
+      if (!handle || !state?.isFile) return undefined
+      if (state.size > this.#options.limits.maxFile)
+        throw new RoomfileError('not_readable', 'the file of this room is larger than it may be: it is taken in once it is left alone')
+      return { bytes: await readExactly(handle, 0, state.size), timestamp: state.mtime }
     } catch (error) {
       throw fromSystem(error, 'not_readable')
     } finally {
@@ -132,8 +166,9 @@ class FileStore implements Store {
   }
 
   #hint(path: string | undefined): void {
+    const room = path === undefined ? undefined : roomOf(path)
+    if (room !== undefined || path === undefined) this.#index.hint(room)
     if (path === undefined) return this.#changed()
-    const room = roomOf(path)
     if (room !== undefined && this.#files.has(room)) this.#changed(room)
   }
 
@@ -169,10 +204,4 @@ function roomOf(path: string): RoomName | undefined {
   if (!path.endsWith(ENDING)) return undefined
   const name = basename(path, ENDING)
   return isRoomName(name) ? name : undefined
-}
-
-function countLines(bytes: Buffer): number {
-  let lines = 0
-  for (let at = bytes.indexOf('\n'); at !== -1; at = bytes.indexOf('\n', at + 1)) lines += 1
-  return lines
 }

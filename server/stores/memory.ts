@@ -3,23 +3,29 @@
  * The floor that benchmarks measure the file store against, and a second witness for the store contract.
  */
 import { commit, EMPTY, type Backlog, type Limits } from '../backlog.ts'
+import { RoomfileError } from '../errors.ts'
 import { lineOf } from '../message.ts'
-import type { RoomName } from '../room-name.ts'
+import { LOBBY, type RoomName } from '../room-name.ts'
 import type { Store } from '../store.ts'
 
-export function memoryStore(limits: Limits): Store {
+/** @param maxRooms rooms that there may be before no post makes another one */
+export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
   const rooms = new Map<RoomName, Backlog>()
   return {
     read: (room) => Promise.resolve(rooms.get(room) ?? EMPTY),
     append(room, drafts) {
+      if (!rooms.has(room) && room !== LOBBY && rooms.size >= maxRooms) return Promise.reject(new RoomfileError('too_many_rooms'))
       const appended = commit(rooms.get(room) ?? EMPTY, drafts, limits, Date.now())
       rooms.set(room, appended.backlog)
       return Promise.resolve(appended)
     },
-    list() {
-      const names = [...rooms].map(([name, { timestamp, messages }]) => ({ name, timestamp, messages: messages.length }))
-      return Promise.resolve(names.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
+    list({ after = '', limit = Infinity } = {}) {
+      const found = [...rooms].filter(([name]) => name > after).toSorted(([a], [b]) => (a < b ? -1 : 1))
+      return Promise.resolve(
+        found.slice(0, limit).map(([name, { timestamp, messages }]) => ({ name, timestamp, messages: messages.length })),
+      )
     },
+    has: (room) => Promise.resolve(rooms.has(room)),
     file(room) {
       const backlog = rooms.get(room)
       const lines = backlog?.messages.map((message) => `${lineOf(message)}\n`)
@@ -27,6 +33,7 @@ export function memoryStore(limits: Limits): Store {
     },
     watch() {},
     release: () => Promise.resolve(),
+    check: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }
 }

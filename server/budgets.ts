@@ -1,0 +1,35 @@
+/**
+ * What one client, or all of them together, may have of us at most, where no option says so. SECURITY.md lists them with the options.
+ */
+export const BUDGETS = {
+  /** Posts of one address that may come at once, as a multiple of `--rate-limit`: a page that was offline sends what it kept. Given back within a minute. */
+  postsBurst: 5,
+  /** Polls parked for one address: an office behind one address, some tabs a person. Each is some 20 KB of memory. */
+  parkedPolls: 1000,
+  /** Wrong tokens of one address a minute. Nobody can lift it: eight characters are enough only as long as they cannot be tried out. */
+  wrongTokens: 10,
+  /** Rooms that one address may make a minute. A room is a file for ever: a person makes some a day, a script some a minute. */
+  newRooms: 60,
+  /** Sessions of one address, in all rooms together: an office behind one address. Each may be told to all others in its room. */
+  sessions: 100,
+  /** The part of the open files that connections may take: the rest is for rooms and their locks. */
+  connections: 0.75,
+  /** The part of those connections that one address may take, so that no one client has them all. A proxy that is trusted is no client. */
+  connectionsOfAddress: 0.5,
+  /** The part of the open files for those beyond, who are let in to be told so. All others are hung up on. */
+  connectionsTold: 0.05,
+  /** Rooms on one page of the list: some 60 bytes each, 200 in a script of three bytes a letter. */
+  listedRooms: 1000,
+  /** Pages of the list that are kept as long as they are true, so that all who ask are told the same bytes. */
+  listPages: 16,
+  /** Room files that are looked at, or read, at once for the list: more would not be faster, and each is an open file. */
+  filesAtOnce: 16,
+  /** Bytes of a room's file that are in memory while its lines are counted. */
+  countedAtOnce: 65_536,
+  /** Changes of who is in a room that are remembered, for polls that know who was there before them. At 60 bytes each, less than a `who` of everybody. */
+  presenceChanges: 256,
+  /** Answers to such polls that are kept, of each room: nearly all who ask know the version before the last change. */
+  presenceAnswers: 8,
+  /** Of those who are typing, so many are named: no reader wants to know of more. */
+  namedTyping: 20,
+} as const

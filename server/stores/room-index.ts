@@ -1,0 +1,217 @@
+/**
+ * Which rooms a directory has, and what its list says of each. Kept up by hints, so that to list costs what has changed, and at most a page:
+ * never all rooms. A slow look at what was not looked at for a while takes the place of hints that did not come.
+ * Knows files and their lines; what is in a room is room-file.ts's affair.
+ */
+import { readdir, stat, type FileHandle } from 'node:fs/promises'
+import pLimit from 'p-limit'
+import { BUDGETS } from '../budgets.ts'
+import { fromSystem } from '../errors.ts'
+import type { RoomName } from '../room-name.ts'
+import { sharing } from '../sharing.ts'
+import type { BrokenRoom, ListRange, RoomSummary } from '../store.ts'
+import { openFile, signatureOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
+
+export interface RoomIndexOptions {
+  readonly directory: string
+  /** The path of a room's file. */
+  readonly pathOf: (room: RoomName) => string
+  /** The room that a name in the directory is the file of, if it is one. */
+  readonly roomOf: (name: string) => RoomName | undefined
+  /** Bytes of a file that are counted, from its end: more belong to no room. */
+  readonly maxFile: number
+  /** After so many milliseconds without a hint a room, and the directory, is looked at again. */
+  readonly safetyLook: number
+}
+
+type Listed = RoomSummary | BrokenRoom
+
+interface Entry {
+  listed: Listed | undefined
+  /** The state of the file in which its lines were counted. */
+  signature: Signature | undefined
+  /** When the last look began (monotonic). */
+  lookedAt: number
+  /** The look that is under way. */
+  looking: Promise<void> | undefined
+}
+
+export class RoomIndex {
+  readonly #options: RoomIndexOptions
+  /** In the order of the names. */
+  #names: RoomName[] = []
+  #entries = new Map<RoomName, Entry>()
+  /** Names that something happened to, and that are not known as rooms. */
+  readonly #hinted = new Set<RoomName>()
+  /** When the directory was last read (monotonic). */
+  #readAt = -Infinity
+  /** What was looked at before then has to be looked at again. */
+  #staleAt = -Infinity
+  /** Another one whenever the list says something else. */
+  #version = 0
+  readonly #pages = new Map<string, { readonly version: number; readonly rooms: readonly Listed[] }>()
+  readonly #files = pLimit(BUDGETS.filesAtOnce)
+
+  constructor(options: RoomIndexOptions) {
+    this.#options = options
+  }
+
+  /** How many rooms there are, as of the last look. */
+  get size(): number {
+    return this.#names.length
+  }
+
+  has(room: RoomName): boolean {
+    return this.#entries.has(room)
+  }
+
+  /** Something happened to this file; without a name, something may have happened to any. */
+  hint(room?: RoomName): void {
+    const entry = room && this.#entries.get(room)
+    if (entry) entry.lookedAt = -Infinity
+    else if (room) this.#hinted.add(room)
+    else this.#staleAt = performance.now()
+  }
+
+  /** Learns which rooms there are. Calls that come while that goes on share the next look. @throws the system's error */
+  readonly look = sharing(async () => {
+    const now = performance.now()
+    if (this.#isOld(this.#readAt, now)) await this.#readNames(now)
+    else await Promise.all([...this.#hinted].map((room) => this.#files(() => this.#lookForNew(room))))
+  })
+
+  /** @throws RoomfileError `not_readable` when the directory cannot be read */
+  async list({ after = '', limit = Infinity }: ListRange = {}): Promise<readonly Listed[]> {
+    await this.look().catch((error: unknown) => {
+      throw fromSystem(error, 'not_readable')
+    })
+    const rooms: Listed[] = []
+    for (let last = after; rooms.length < limit;) {
+      const from = this.#placeBehind(last)
+      const names = this.#names.slice(from, from + limit - rooms.length)
+      await Promise.all(names.map((name) => this.#lookAt(name)))
+      // What turned out to be no room has left a place for the next one.
+      rooms.push(...names.flatMap((name) => this.#entries.get(name)?.listed ?? []))
+      if (from + names.length >= this.#names.length) break
+      last = names.at(-1) ?? last
+    }
+    return this.#kept(`${limit} ${after}`, rooms)
+  }
+
+  /** One array for all who ask for the same as long as nothing changed. */
+  #kept(key: string, rooms: readonly Listed[]): readonly Listed[] {
+    const page = this.#pages.get(key)
+    if (page?.version === this.#version) return page.rooms
+    if (this.#pages.size >= BUDGETS.listPages) this.#pages.clear()
+    this.#pages.set(key, { version: this.#version, rooms })
+    return rooms
+  }
+
+  async #readNames(now: number): Promise<void> {
+    this.#hinted.clear() // of what they tell, the names that are read from here on know
+    const rooms = (await readdir(this.#options.directory)).flatMap((name) => this.#options.roomOf(name) ?? []).toSorted()
+    this.#readAt = now
+    const isSame = rooms.length === this.#names.length && rooms.every((name, i) => name === this.#names[i])
+    if (isSame) return
+    const known = this.#entries
+    this.#entries = new Map(rooms.map((name) => [name, known.get(name) ?? newEntry()]))
+    this.#names = rooms
+    this.#version += 1
+  }
+
+  async #lookForNew(room: RoomName): Promise<void> {
+    this.#hinted.delete(room)
+    const stats = await stat(this.#options.pathOf(room)).catch(() => undefined) // a file that is bad is found with the next names
+    if (!stats?.isFile() || this.#entries.has(room)) return
+    this.#entries.set(room, newEntry())
+    this.#names.splice(this.#placeBehind(room), 0, room)
+    this.#version += 1
+  }
+
+  #forget(room: RoomName): void {
+    if (!this.#entries.delete(room)) return
+    this.#names.splice(this.#placeBehind(room) - 1, 1)
+    this.#version += 1
+  }
+
+  /** Makes sure that the entry of a room is of now. */
+  async #lookAt(room: RoomName): Promise<void> {
+    const entry = this.#entries.get(room)
+    if (!entry) return
+    if (this.#isOld(entry.lookedAt, performance.now())) {
+      entry.lookedAt = performance.now()
+      const looking = this.#files(() => this.#summarize(room, entry))
+      entry.looking = looking
+      await looking
+      if (entry.looking === looking) entry.looking = undefined
+    } else await entry.looking
+  }
+
+  async #summarize(name: RoomName, entry: Entry): Promise<void> {
+    const listed = await this.#listedOf(name, entry)
+    if (listed === undefined) return this.#forget(name)
+    const isSame = JSON.stringify(listed) === JSON.stringify(entry.listed)
+    if (!isSame) this.#version += 1
+    if (!isSame || 'error' in listed) entry.listed = listed
+    if ('error' in listed) entry.lookedAt = -Infinity // no event may tell of its end
+  }
+
+  /** What the list says of a room; undefined where there is none. */
+  async #listedOf(name: RoomName, entry: Entry): Promise<Listed | undefined> {
+    const path = this.#options.pathOf(name)
+    try {
+      const stats = await stat(path, { bigint: true }).catch(unlessMissing)
+      if (!stats?.isFile()) return undefined
+      const timestamp = timestampOf(stats.mtimeNs)
+      const { listed, signature } = entry
+      if (listed && 'messages' in listed && signature === signatureOf(stats)) return listed
+      const handle = await openFile(path)
+      if (!handle) return undefined
+      try {
+        const size = Number(stats.size)
+        const messages = await countLines(handle, Math.max(0, size - this.#options.maxFile), size)
+        entry.signature = signatureOf(stats)
+        return { name, timestamp, messages }
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      entry.signature = undefined
+      return { name, error: fromSystem(error, 'not_readable') }
+    }
+  }
+
+  #isOld(lookedAt: number, now: number): boolean {
+    return lookedAt <= this.#staleAt || lookedAt < now - this.#options.safetyLook
+  }
+
+  /** Where the names behind this one begin. */
+  #placeBehind(name: string): number {
+    let from = 0
+    let to = this.#names.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if ((this.#names[middle] ?? '') <= name) from = middle + 1
+      else to = middle
+    }
+    return from
+  }
+}
+
+function newEntry(): Entry {
+  return { listed: undefined, signature: undefined, lookedAt: -Infinity, looking: undefined }
+}
+
+/** Counts the lines between two positions of a file, whatever its size, in little memory. */
+async function countLines(handle: FileHandle, from: number, to: number): Promise<number> {
+  const buffer = Buffer.allocUnsafe(Math.min(BUDGETS.countedAtOnce, Math.max(1, to - from)))
+  let lines = 0
+  for (let at = from; at < to;) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, to - at), at)
+    if (bytesRead === 0) break
+    const part = buffer.subarray(0, bytesRead)
+    for (let newline = part.indexOf('\n'); newline !== -1; newline = part.indexOf('\n', newline + 1)) lines += 1
+    at += bytesRead
+  }
+  return lines
+}
