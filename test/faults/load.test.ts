@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
+import { RoomLock } from '../../server/stores/room-lock.ts'
 import type { Times } from '../../server/times.ts'
 import { sized, tell } from '../helpers/attack.ts'
 import { Follower, poll, post } from '../helpers/chat.ts'
@@ -39,7 +41,7 @@ const FEW = 20
 const TIMES: Partial<Times> = { grace: 100, carry: 50 }
 
 /** Whoever stalls is cut while the test waits for it. Only for crowds that may be cut at any moment: a busy machine stalls as well. */
-const IMPATIENT: Partial<Times> = { ...TIMES, head: 2000, check: 100, stall: 2000 }
+const IMPATIENT: Partial<Times> = { ...TIMES, head: 4000, check: 100, stall: 4000 }
 
 /** What a server holds is read in Linux's /proc. */
 const test = needing(UTIL_LINUX)
@@ -239,4 +241,22 @@ ava.serial('connections on which nothing was said yet do not keep the server fro
   await server.close()
   await Promise.all(ended)
   t.pass()
+})
+
+ava.serial('who waits for a post to be kept is not cut, however long that takes', async (t) => {
+  const stall = 1000
+  const server = await serve(t, { times: { stall } })
+  await post(server.url, 'lobby', { msg: 'before' })
+  const lock = new RoomLock(join(server.directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
+  const kept = await lock.hold(async () => {
+    const waiting = post(server.url, 'lobby', { msg: 'kept late' })
+    await Promise.race([waiting, delay(2 * stall)]) // the time itself is the point
+    return { waiting }
+  })
+  await kept.waiting
+  t.deepEqual(
+    (await poll(server.url, 'lobby')).messages.map(({ msg }) => msg),
+    ['before', 'kept late'],
+  )
+  await lock.close()
 })
