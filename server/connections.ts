@@ -53,6 +53,8 @@ export function connections(site: RequestListener, { maxHeaderSize, counts, time
   const server = createServer(options, (req, res) => {
     answering.add(res)
     res.once('close', () => answering.delete(res))
+    // All has been said: how long a post takes to be kept is our affair, and no reason to cut who waits for it.
+    req.once('end', () => res.writableEnded || req.socket.setTimeout(0))
     res.once('prefinish', () => req.socket.setTimeout(times.stall)) // a poll rested until here: now its answer has to be taken
     if (closing) res.shouldKeepAlive = false
     const code = surplus.get(req.socket)

@@ -148,7 +148,7 @@ test('the theme follows the system until one is chosen, which is kept', async (t
     page.locator('chat-room').evaluate((room) => Number(/\d+/.exec(getComputedStyle(room).backgroundColor)?.[0]))
   t.true((await paper()) < 60)
   await page.emulateMedia({ colorScheme: 'light' })
-  t.true((await paper()) > 200)
+  await until(async () => (await paper()) > 200)
   await page.getByRole('button', { name: 'Settings' }).click()
   await page.getByRole('radio', { name: 'Dark' }).check()
   await until(async () => (await paper()) < 60)

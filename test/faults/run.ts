@@ -23,7 +23,7 @@ const files = only.length > 0 ? only : ['test/faults/**/*.test.ts']
 // Ctrl-C goes to the tests as well: what came of them until then is told.
 process.on('SIGINT', () => undefined)
 try {
-  const ava = spawn(AVA, ['--concurrency', '1', '--timeout', '30m', ...files], {
+  const ava = spawn(process.execPath, [AVA, '--concurrency', '1', '--timeout', '30m', ...files], {
     stdio: 'inherit',
     env: { ...process.env, SEED: seed, FAULTS: 'large', FAULTS_REPORT: report },
   })

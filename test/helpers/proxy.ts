@@ -8,8 +8,8 @@ export interface Proxy {
   readonly url: string
   /** What came through, as `POST /rooms/lobby`, without queries. */
   readonly asked: string[]
-  /** How many polls wait at this moment, how many did at most, and what the latest one asked for. */
-  readonly polls: { now: number; most: number; latest: string }
+  /** How many polls wait at this moment, and what the latest one asked for. */
+  readonly polls: { now: number; latest: string }
   /** Decides whether the answer to a request is lost, after the server has given it. */
   loses: (req: IncomingMessage) => boolean
   /** Decides whether a request gets no further. */
@@ -38,7 +38,6 @@ export async function proxy(t: ExecutionContext, target: string): Promise<Proxy>
     if (poll !== null) {
       network.polls.latest = poll
       network.polls.now += 1
-      network.polls.most = Math.max(network.polls.most, network.polls.now)
       res.once('close', () => (network.polls.now -= 1))
     }
     if (network.target !== undefined && !network.stops(req)) forward(req, res)
@@ -55,7 +54,7 @@ export async function proxy(t: ExecutionContext, target: string): Promise<Proxy>
   const network: Proxy = {
     url,
     asked: [],
-    polls: { now: 0, most: 0, latest: '' },
+    polls: { now: 0, latest: '' },
     loses: () => false,
     stops: () => false,
     target,
