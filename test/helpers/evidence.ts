@@ -2,7 +2,7 @@
  * What a test that fails leaves behind, in test-results/<file> <title>/: the files of its rooms, the server's log, what each page showed.
  * Knows where that goes; a test that passes leaves nothing.
  */
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, lstat, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
@@ -10,12 +10,15 @@ import type { Page } from 'playwright-core'
 
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
 
+/** The largest file that is kept, in bytes: more nobody reads, and some tests make files of gigabytes. */
+const MOST_BYTES = 4 * 1024 * 1024
+
 /** Copies a server's directory and log, should the test fail. To be called before the server starts, so that it runs after its end. */
 export function keepEvidence(t: ExecutionContext, directory: string, log: readonly string[]): void {
   t.teardown(async () => {
     if (t.passed) return
     const folder = join(await folderOf(t), basename(directory))
-    await cp(directory, folder, { recursive: true, force: true, errorOnExist: false })
+    await cp(directory, folder, { recursive: true, filter: async (path) => (await lstat(path)).size <= MOST_BYTES })
     await writeFile(`${folder}.log`, log.map((line) => `${line}\n`).join(''))
   })
 }

@@ -1,0 +1,120 @@
+/**
+ * One client does its worst while two people talk: they get no error and hear everything, and the server holds no more memory than its
+ * budget allows. `npm run test:faults` also holds the delay to ten times the undisturbed one; `npm test` only tells it.
+ */
+import { once } from 'node:events'
+import { chmod, mkdir, open, readFile, symlink, writeFile } from 'node:fs/promises'
+import { Agent } from 'node:http'
+import { Worker } from 'node:worker_threads'
+import ava, { type ExecutionContext } from 'ava'
+import { sized, tell } from '../helpers/attack.ts'
+import { Follower, post } from '../helpers/chat.ts'
+import { serveProcess, type ServedProcess } from '../helpers/serve.ts'
+import { ATTACKS, type Orders, type Outcome } from './one-client.ts'
+
+const test = ava.serial
+
+const SIZE = sized(1, 10)
+
+/** How much longer than undisturbed a message may take. */
+const MOST_DELAY = 10
+
+/** MiB that the server may hold at most: Node, the budget of `--memory 64m`, and what is under way. */
+const MOST_MIB = 600
+
+const ALL = Object.keys(ATTACKS) as (keyof typeof ATTACKS)[]
+
+/** Files that a list cannot count: each costs only its own room. */
+async function spoil({ file, directory }: ServedProcess): Promise<void> {
+  await writeFile(file('unreadable'), 'x\n')
+  await chmod(file('unreadable'), 0o000)
+  await symlink(file('loop'), file('loop'))
+  await mkdir(file('folder'))
+  const huge = await open(file('huge'), 'w')
+  await huge.truncate(2200 * 1024 ** 2)
+  await huge.close()
+  for (let n = 0; n < 200 * SIZE; n++) await writeFile(`${directory}/counted-${n}.jsonl`, 'one\n')
+}
+
+const median = (delays: readonly number[]): number => delays.toSorted((a, b) => a - b)[Math.floor(delays.length / 2)] ?? NaN
+
+/** The delay of the message that is under way at half of all moments: one that takes seconds counts as seconds, and not as one of many. */
+function medianInTime(delays: readonly number[]): number {
+  let left = delays.reduce((sum, delay) => sum + delay, 0) / 2
+  return delays.toSorted((a, b) => a - b).find((delay) => (left -= delay) <= 0) ?? NaN
+}
+
+/** Two people: each message is timed from the post to the other's page. */
+class Talk {
+  readonly #server: ServedProcess
+  readonly #bob: Follower
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  #said = 0
+
+  constructor(server: ServedProcess, bob: Follower) {
+    this.#server = server
+    this.#bob = bob
+  }
+
+  /** Says one thing, and resolves to the milliseconds until it is heard. */
+  async say(): Promise<number> {
+    const msg = `said ${this.#said++}`
+    const began = performance.now()
+    await post(this.#server.url, 'talk', { msg }, this.#agent)
+    await this.#bob.until(({ texts }) => texts.at(-1) === msg)
+    return performance.now() - began
+  }
+
+  get said(): number {
+    return this.#said
+  }
+
+  async end(): Promise<void> {
+    this.#agent.destroy()
+    await this.#bob.stop()
+  }
+}
+
+async function mibOf({ process }: ServedProcess): Promise<number> {
+  const [, kib] = /^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${process.pid}/status`, 'utf8')) ?? []
+  return Math.round(Number(kib) / 1024)
+}
+
+/** Attacks in a thread of its own; resolves to what came of it. */
+async function attacked(orders: Orders): Promise<Outcome> {
+  const worker = new Worker(new URL('one-client.ts', import.meta.url), { workerData: orders })
+  const [outcome] = (await once(worker, 'message')) as [Outcome]
+  await worker.terminate()
+  return outcome
+}
+
+async function withstands(t: ExecutionContext, attack: keyof typeof ATTACKS): Promise<void> {
+  const server = await serveProcess(t)
+  await spoil(server)
+  const bob = await new Follower(server.url, 'talk').start()
+  const talk = new Talk(server, bob)
+  t.teardown(() => talk.end())
+  const undisturbed: number[] = []
+  for (let n = 0; n < 30; n++) undisturbed.push(await talk.say())
+  const ended = new AbortController()
+  const attacking = attacked({ attack, url: server.url, size: SIZE }).finally(() => ended.abort())
+  const disturbed: number[] = []
+  let most = 0
+  do {
+    disturbed.push(await talk.say())
+    most = Math.max(most, await mibOf(server))
+  } while (!ended.signal.aborted)
+  const { tried, refused } = await attacking
+  t.deepEqual([bob.gaps, bob.resets], [0, 0])
+  t.is(bob.messages.length, talk.said)
+  t.true(most < MOST_MIB, `${most} MiB`)
+  const delay = medianInTime(disturbed) / median(undisturbed)
+  if (SIZE > 1) t.true(delay <= MOST_DELAY, `${delay} times as long as undisturbed`)
+  tell(t, {
+    attack,
+    tried,
+    more: `${refused} refused; ${disturbed.length} messages meanwhile took ${delay.toFixed(1)} times as long, the longest ${Math.round(Math.max(...disturbed))} ms; at most ${most} MiB`,
+  })
+}
+
+for (const attack of ALL) test(`${attack}: two people talk on, unharmed`, (t) => withstands(t, attack))
