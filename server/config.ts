@@ -60,7 +60,7 @@ export interface Config {
   readonly open: boolean
 }
 
-export const DEFAULTS: Config = {
+const DEFAULTS: Config = {
   dataDir: './data',
   port: 8080,
   host: 'localhost',

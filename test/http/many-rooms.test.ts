@@ -8,7 +8,7 @@ import { serve } from '../helpers/serve.ts'
 const test = ava.serial
 
 interface Told extends Polled {
-  readonly presence?: { readonly version: number; readonly who: string[]; readonly typing: string[] }
+  readonly presence?: { readonly version: number; readonly who?: string[]; readonly came?: string[]; readonly typing: string[] }
   readonly lost?: string[]
   readonly error?: { readonly status: number; readonly code: string; readonly message: string }
 }
@@ -36,7 +36,7 @@ test('a poll that names a version of who is here is told of who comes and goes, 
   await join(url, 'lobby', 'ann')
   const told = await parked
   t.deepEqual(Object.keys(told), ['lobby'])
-  t.deepEqual(told['lobby']?.presence?.who, ['ann'])
+  t.deepEqual(told['lobby']?.presence?.came, ['ann'])
 })
 
 test('a parked poll holds the sessions that it names, and is told at once of one that ends', async (t) => {

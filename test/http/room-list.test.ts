@@ -1,6 +1,7 @@
 /** The list of rooms: in pages, by what has changed, and whatever else lies in the directory. */
-import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFile, mkdir, open, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import ava from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
@@ -109,7 +110,9 @@ test('a file that is bad costs its own room only', async (t) => {
   await mkdir(file('directory'))
   await symlink('loop.jsonl', file('loop'))
   await symlink(join(directory, 'nowhere'), file('nowhere'))
-  execFileSync('mkfifo', [file('pipe')])
+  const socket = createServer().listen(file('socket'))
+  await once(socket, 'listening')
+  t.teardown(() => socket.close())
   const huge = await open(file('huge'), 'w')
   await huge.truncate(2_400_000_000) // takes no room on the disk
   await huge.close()
