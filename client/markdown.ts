@@ -48,7 +48,7 @@ export function renderMarkdown(source: string): string {
 
 function asItIs(source: string): string {
   const lines = markdown.utils.escapeHtml(source).split(/\r?\n/)
-  return lines.length > MOST_BREAKS ? `<pre>${lines.join('\n')}</pre>\n` : `<p>${lines.join('<br>\n')}</p>\n`
+  return lines.length > MOST_BREAKS ? `<pre>\n${lines.join('\n')}</pre>\n` : `<p>${lines.join('<br>\n')}</p>\n`
 }
 
 /** A picture from elsewhere would tell its server who reads this room and when: it becomes a link to itself. */

@@ -74,7 +74,7 @@ for (const [part, [within, beyond]] of Object.entries(EDGES)) {
 test('what is shown as it was typed is all there, HTML and line ends', (t) => {
   const source = `${'>'.repeat(30)} <b>&amp;\n\n**a**`
   t.is(renderMarkdown(source), `<p>${'&gt;'.repeat(30)} &lt;b&gt;&amp;amp;<br>\n<br>\n**a**</p>\n`)
-  t.is(renderMarkdown(filled('<\n', 10_000)), `<pre>${'&lt;\n'.repeat(5000)}</pre>\n`)
+  t.is(renderMarkdown(filled('<\n', 10_000)), `<pre>\n${'&lt;\n'.repeat(5000)}</pre>\n`)
 })
 
 test('a message longer than any is not parsed, and shown all the same', (t) => {
