@@ -6,14 +6,12 @@
 import markdownIt, { type StateCore, type Token } from 'markdown-it'
 import cjkFriendly from 'markdown-it-cjk-friendly'
 import ins from 'markdown-it-ins'
+import { RENDER_BUDGET, withinBudget } from './render-budget.ts'
 
 /** The only places a link may lead to; `javascript:`, `data:` and what is invented next stay text, and so does `https:x`, a place on our own site. */
 const LINK = /^(?:https?:\/\/|mailto:)/i
 
-/** Bounds the work and the depth of the page. Nobody quotes or lists this deep to be read. */
-const MAX_NESTING = 20
-
-const markdown = markdownIt({ html: false, linkify: true, breaks: true, maxNesting: MAX_NESTING })
+const markdown = markdownIt({ html: false, linkify: true, breaks: true })
 
 // CommonMark alone leaves the asterisks of `**重要！**请看` standing.
 markdown.use(cjkFriendly).use(ins)
@@ -23,31 +21,34 @@ markdown.use(cjkFriendly).use(ins)
 markdown.disable(['reference', 'lheading'])
 
 // Only what says http(s) is a link: README.md and deploy.sh are files, although .md and .sh are countries.
-markdown.linkify?.set({ fuzzyLink: false, fuzzyIP: false })
+markdown.linkify?.set({ fuzzyLink: false, fuzzyIP: false }).add('//').add('ftp:')
 markdown.validateLink = (url) => LINK.test(url) && URL.canParse(url)
 
 markdown.core.ruler.after('inline', 'images_to_links', imagesToLinks)
 markdown.core.ruler.push('plain_attributes', plainAttributes)
 markdown.renderer.rules['ins_open'] = () => '<u>'
 markdown.renderer.rules['ins_close'] = () => '</u>'
+const parse = withinBudget(markdown)
+
+/** Lines that are elements, where a message is shown as its source. More are lines of one element. */
+const MOST_BREAKS = 500
 
 /**
  * Turns the Markdown of a message into HTML that may be inserted into a page as it is: no scripts, no images, no
- * styles, no ids; links only to http, https and mailto, opening in a new tab. Never throws, and takes milliseconds for 16 KiB
- * of anything.
+ * styles, no ids; links only to http, https and mailto, opening in a new tab. What is beyond RENDER_BUDGET is shown as its source.
  *
  * @example
  * renderMarkdown('**重要！**请看') // '<p><strong>重要！</strong>请看</p>\n'
  */
 export function renderMarkdown(source: string): string {
-  const tokens = markdown.parse(source, {})
-  // markdown-it drops what lies deeper than it nests (`>>>>>>…`), and a message must not vanish.
-  if (tokens.some((token) => token.level >= MAX_NESTING - 1)) return asItIs(source)
-  return markdown.renderer.render(tokens, markdown.options, {})
+  const tokens = parse(source)
+  const html = tokens && markdown.renderer.render(tokens, markdown.options, {})
+  return html === undefined || html.length > RENDER_BUDGET.html ? asItIs(source) : html
 }
 
 function asItIs(source: string): string {
-  return `<p>${markdown.utils.escapeHtml(source).replaceAll(/\r?\n/g, '<br>\n')}</p>\n`
+  const lines = markdown.utils.escapeHtml(source).split(/\r?\n/)
+  return lines.length > MOST_BREAKS ? `<pre>\n${lines.join('\n')}</pre>\n` : `<p>${lines.join('<br>\n')}</p>\n`
 }
 
 /** A picture from elsewhere would tell its server who reads this room and when: it becomes a link to itself. */

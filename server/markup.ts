@@ -26,19 +26,29 @@ export function toHtml(msg: string): string {
  * toMarkdown('1 * 2 < 3') // '1 * 2 < 3'
  */
 export function toMarkdown(text: string): string {
-  if (!isHtml(text)) return text.replaceAll(/^\u200b+|\u200b+$/g, '')
+  if (!isHtml(text)) return withoutEnds(text)
+  const sieved = sieve(text)
+  if ('text' in sieved) return sieved.text.split('\n').map(escapeText).join('\n')
   return turndown
-    .turndown(withJoints(sieve(text)))
+    .turndown(withJoints(sieved.html))
     .replaceAll(/(?<![ \t])[ \t]+$/gm, '')
     .replaceAll(/\n{3,}/g, '\n\n')
     .trim()
 }
 
+/** Without U+200B at its start and its end. */
+function withoutEnds(text: string): string {
+  let [start, end] = [0, text.length]
+  while (text[start] === '\u200b') start += 1
+  while (end > start && text[end - 1] === '\u200b') end -= 1
+  return text.slice(start, end)
+}
+
 const LETTER = String.raw`[[\p{L}\p{N}\u200b]--[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}]]`
 const SIGN = String.raw`[[\p{P}\p{S}]--[<>]]`
 const BETWEEN_MARKS = /(?<=<\/[bi]>)(?=<[bi]>)/g
-const BEFORE_SIGN = new RegExp(`(?<=${LETTER}(?:<[bius]>)+)(?=<(?:[abius]|code)\\b|${SIGN})`, 'gv')
-const AFTER_SIGN = new RegExp(`(?<=${SIGN}|</(?:[abius]|code)>)(?=(?:</[bius]>)+${LETTER})`, 'gv')
+const BEFORE_SIGN = new RegExp(`(?<=${LETTER}(?:<[bius]>){1,20})(?=<(?:[abius]|code)\\b|${SIGN})`, 'gv')
+const AFTER_SIGN = new RegExp(`(?<=${SIGN}|</(?:[abius]|code)>)(?=(?:</[bius]>){1,20}${LETTER})`, 'gv')
 
 /**
  * The invisible U+200B, which to CommonMark is neither space nor punctuation, wherever a mark would not be seen as one without: with
@@ -63,6 +73,10 @@ for (const [element, delimiter] of Object.entries({ b: '**', i: '*', u: '++', s:
 }
 // The last <br> of a line shows nothing, unless the line is empty otherwise.
 turndown.addRule('line', { filter: 'div', replacement: (content) => `\n${content.replace(/(?<=\S) \n$/, '')}\n` })
+turndown.addRule('code in a line', {
+  filter: (node) => nameOf(node) === 'code' && nameOf(node.parentNode) !== 'pre',
+  replacement: (content) => code(content),
+})
 turndown.addRule('link', { filter: 'a', replacement: (content, node) => link(content, node) })
 turndown.addRule('item', { filter: 'li', replacement: (content, node) => item(content, node) })
 turndown.addRule('inner list', {
@@ -76,7 +90,32 @@ const indented = (text: string, indent: string): string => text.trim().replaceAl
 
 /** Every line gets its own delimiters, since emphasis ends with its paragraph; the markers of lists and quotes stay outside. */
 function mark(content: string, delimiter: string): string {
-  return content.replaceAll(/^((?:[ \t]|- |> |\d+\. |#+ )*)(\S.*?)([ \t]*)$/gm, `$1${delimiter}$2${delimiter}$3`)
+  return content.replaceAll(/[^\n\r\u2028\u2029]+/g, (line) => {
+    const [markers = ''] = /^(?:[ \t]|- |> |\d{1,9}\. |#{1,6} )*/.exec(line) ?? []
+    const said = line.slice(markers.length)
+    const end = endOf(said)
+    return end === 0 || /^\s/.test(said) ? line : markers + delimiter + said.slice(0, end) + delimiter + said.slice(end)
+  })
+}
+
+/** Where the blanks begin that a line ends with. */
+function endOf(line: string): number {
+  let end = line.length
+  while (line[end - 1] === ' ' || line[end - 1] === '\t') end -= 1
+  return end
+}
+
+/** Between backticks, as many as the code has nowhere in a row. */
+function code(content: string): string {
+  if (content === '') return ''
+  const line = content.replaceAll(/\r?\n|\r/g, ' ')
+  const runs = new Set((line.match(/`+/g) ?? []).map((run) => run.length))
+  let length = 1
+  while (runs.has(length)) length += 1
+  const fence = '`'.repeat(length)
+  const losesBlanks = line.startsWith(' ') && line.endsWith(' ') && line.trim() !== ''
+  const gap = losesBlanks || line.startsWith('`') || line.endsWith('`') ? ' ' : ''
+  return fence + gap + line + gap + fence
 }
 
 function item(content: string, node: Element): string {
@@ -84,19 +123,31 @@ function item(content: string, node: Element): string {
   return `\n${marker}${indented(content, ' '.repeat(marker.length)).trimStart()}\n`
 }
 
+const places = new WeakMap<Element, number>()
+
+/** The number of an item: the one before it knows its own. */
 function place(node: Element): number {
   let at = Number(node.parentElement?.getAttribute('start'))
-  for (let before = node.previousElementSibling; before !== null; before = before.previousElementSibling) at += 1
-  return at
+  let steps = 0
+  for (let before = node.previousElementSibling; before !== null; before = before.previousElementSibling) {
+    steps += 1
+    const known = places.get(before)
+    if (known === undefined) continue
+    at = known
+    break
+  }
+  places.set(node, at + steps)
+  return at + steps
 }
 
 function link(content: string, node: Element): string {
   const url = node.getAttribute('href') ?? ''
-  const text = content.replaceAll(/\s*\n\s*/g, ' ').trim()
+  const lines = content.split('\n').map((line) => line.trim())
+  const text = lines.filter((line) => line !== '').join(' ')
   if (text === '') return ''
   if (node.textContent?.trim() === url) return bare(url)
   // No brackets but our own, and no link in a link.
-  return `[${text.replaceAll(/<(https?:[^>]*)>/g, '$1').replaceAll(/(?<!\\)[[\]]/g, '\\$&')}](${url})`
+  return `[${text.replaceAll(/<(https?:[^<>]*)>/g, '$1').replaceAll(/(?<!\\)[[\]]/g, '\\$&')}](${url})`
 }
 
 /** An address stays as linkify finds it; other text that would read as Markdown gets its backslashes. */

@@ -4,6 +4,7 @@
  * Knows HTML and where a link may lead. Knows no Markdown.
  */
 import { Parser, type Handler } from 'htmlparser2'
+import { BUDGETS } from './budgets.ts'
 
 /** What editors write, in groups of which the first element stands for all. Of any other tag the text is kept. */
 const ELEMENTS = new Map(
@@ -26,9 +27,6 @@ const HTML = new RegExp(
   'i',
 )
 
-/** What building and walking the tree may cost, as the sum over all tags of the elements open at each: 16 KiB of text needs a tenth. */
-const MAX_EFFORT = 10_000
-
 type Attributes = Record<string, string>
 /** What is written where an element starts and where it ends. */
 type Tags = [start: string, end: string]
@@ -36,19 +34,22 @@ type Tags = [start: string, end: string]
 /** `a < b & c`, `List<String>` and `&copy` are text; a known tag, a comment, or an entity that an editor writes makes it HTML. */
 export const isHtml = (text: string): boolean => HTML.test(text)
 
+/** Tame HTML, or no more than the text of it, with line ends. */
+export type Sieved = { readonly html: string } | { readonly text: string }
+
 /**
- * The same in tame HTML, and what is too tangled for that in text and line ends. Never throws.
+ * The same in tame HTML; only its text, where it is beyond the budget of `editorHtml`. Never throws, and takes time in proportion to its length.
  *
  * @example
- * sieve('<div style=x><STRONG>a</STRONG><script>b</script>&nbsp;&lt;') // '<div><b>a</b> &#60;</div>'
+ * sieve('<div style=x><STRONG>a</STRONG><script>b</script>&nbsp;&lt;') // { html: '<div><b>a</b> &#60;</div>' }
  */
-export function sieve(html: string): string {
-  const tame = new Tame()
+export function sieve(html: string): Sieved {
+  const tame = new Tame(html.length > BUDGETS.editorHtml.length)
   new Shallow(tame).end(html)
-  return tame.html
+  return tame.sieved
 }
 
-/** Looking for an end among thousands of open elements takes long: once it is too tangled, elements have none. */
+/** Looking for an end among thousands of open elements takes long: beyond the budget, elements have none. */
 class Shallow extends Parser {
   readonly #tame: Tame
 
@@ -58,43 +59,77 @@ class Shallow extends Parser {
   }
 
   protected override isVoidElement(name: string): boolean {
-    return super.isVoidElement(name) || (this.#tame.tangled && !UNREAD.has(name))
+    return super.isVoidElement(name) || (this.#tame.isBeyond && (!UNREAD.has(name) || this.#tame.unread > MOST_UNREAD))
   }
 }
+
+/** Beyond the budget, so many elements in one another whose text is not for readers still have their ends. */
+const MOST_UNREAD = 20
 
 class Tame implements Partial<Handler> {
   readonly #out: string[] = []
   /** How the open elements will end, '' for those that are not written. */
   readonly #ends: string[] = []
-  #unread = 0
+  /** How many of the open elements have a text that is not for readers. */
+  unread = 0
   #effort = 0
+  /** How many blanks the text ends with. */
+  #blanks = 0
+  #isBeyond: boolean
 
-  get tangled(): boolean {
-    return this.#effort > MAX_EFFORT
+  constructor(isBeyond: boolean) {
+    this.#isBeyond = isBeyond
   }
 
-  get html(): string {
-    return this.tangled ? flat(this.#out.join('')) : this.#out.join('')
+  get isBeyond(): boolean {
+    return this.#isBeyond
+  }
+
+  get sieved(): Sieved {
+    const html = this.#out.join('')
+    // More empty lines than one are one, in a room.
+    return this.#isBeyond ? { text: flat(html) } : { html: html.replaceAll(/(?:<br>[ \t\r\n]*){4,}/g, '<br><br><br>') }
   }
 
   onopentag(name: string, attributes: Attributes): void {
-    if (UNREAD.has(name)) this.#unread += 1
-    const [start, end] = this.#fitting(tagsOf(this.#unread > 0 ? '' : (ELEMENTS.get(name) ?? ''), attributes))
-    this.#effort += this.#ends.push(end)
+    if (UNREAD.has(name)) this.unread += 1
+    const [start, end] = this.#fitting(tagsOf(this.unread > 0 ? '' : (ELEMENTS.get(name) ?? ''), attributes))
+    this.#take(this.#ends.push(end))
     // `<b>a</b><b>b</b>` is one run to the eye, and `**a****b**` is none to Markdown.
     if (/^<(?:[bius]|code)>/.test(start) && this.#out.at(-1) === end) this.#out.pop()
     else this.#write(start)
   }
 
   ontext(text: string): void {
-    if (this.#unread > 0) return
+    if (this.unread > 0) return
     const line = this.#out.at(-1) === '<pre><code>' ? text.replace(/^\r?\n/, '') : text
-    this.#write(escaped(line.replaceAll('\u200b', '').replaceAll('\u00a0', ' ')))
+    const plain = line.replaceAll('\u200b', '').replaceAll('\u00a0', ' ')
+    const said = this.#isInCode ? plain : plain.replaceAll(/[ \t\r\n\f]+/g, ' ')
+    this.#take((this.#ends.length * said.length) / TEXT_PER_TAG)
+    this.#count(said)
+    this.#write(escaped(said))
   }
 
   onclosetag(name: string): void {
-    if (UNREAD.has(name)) this.#unread -= 1
+    if (UNREAD.has(name)) this.unread -= 1
     this.#write(this.#ends.pop() ?? '')
+  }
+
+  get #isInCode(): boolean {
+    return !this.#isBeyond && this.#ends.includes('</code></pre>')
+  }
+
+  #take(effort: number): void {
+    this.#effort += effort
+    if (this.#effort > BUDGETS.editorHtml.effort) this.#isBeyond = true
+  }
+
+  /** Turndown looks at a run of blanks once for each of them: tags between them do not count. */
+  #count(text: string): void {
+    for (let at = 0; at < text.length && !this.#isBeyond; at++) {
+      this.#blanks = isBlank(text.charAt(at)) ? this.#blanks + 1 : 0
+      if (this.#blanks > BUDGETS.editorHtml.blanks) this.#isBeyond = true
+    }
   }
 
   #write(part: string): void {
@@ -103,8 +138,8 @@ class Tame implements Partial<Handler> {
 
   /** Code has lines and no elements, a link has no links. What will be flat needs no such care. */
   #fitting([start, end]: Tags): Tags {
-    if (this.tangled || start === '') return [start, end]
-    if (this.#ends.includes('</code></pre>')) return [start === '<br>' ? '\n' : '', '']
+    if (this.#isBeyond || start === '') return [start, end]
+    if (this.#isInCode) return [start === '<br>' ? '\n' : '', '']
     if (start.startsWith('<a ') && this.#ends.includes('</a>')) return [withoutTags(start), '']
     return [start, end]
   }
@@ -137,6 +172,22 @@ function image(src = '', alt = ''): string {
   return start + escaped(alt.trim() || (start && src)) + end
 }
 
-const flat = (html: string): string => html.replaceAll(/<\/?(?:[abius]|code)\b[^>]*>/g, '').replaceAll(/(?:<[^>]*>\s*)+/g, '<br>')
-const withoutTags = (html: string): string => html.replaceAll(/<[^>]*>/g, '')
+/** A text costs less than a tag: so many of its characters are one. */
+const TEXT_PER_TAG = 100
+
+const isBlank = (char: string): boolean => char.trim() === ''
+
+/** The lines of tame HTML, without what is empty. */
+function flat(html: string): string {
+  return html
+    .replaceAll(/<\/?(?:[abius]|code)\b[^<>]*>/g, '')
+    .replaceAll(/<[^<>]*>/g, '\n')
+    .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
+    .split('\n')
+    .map((line) => line.replaceAll(/\s+/g, ' ').trim())
+    .filter((line) => line !== '')
+    .join('\n')
+}
+
+const withoutTags = (html: string): string => html.replaceAll(/<[^<>]*>/g, '')
 const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`)

@@ -19,8 +19,8 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
   return {
     /** [gevent] `msg=` → 200, empty */
     async post(req, res) {
-      const form = await readForm(req, maxForm(limits))
       await rateLimit.post(req)
+      const form = await readForm(req, maxForm(limits))
       await rooms.get(LOBBY).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
       send(res, 200, HTML, '')
     },
@@ -29,12 +29,13 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
     async update(req, res) {
       const signal = goneSignal(res)
       try {
-        const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
-        const room = rooms.get(LOBBY)
-        const fresh = await rateLimit.parked(req, () =>
-          rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: times.geventPoll, signal }),
-        )
-        send(res, 200, HTML, encode(fresh ?? [], cursor))
+        const answer = await rateLimit.parked(req, async () => {
+          const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
+          const room = rooms.get(LOBBY)
+          const fresh = await rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: times.geventPoll, signal })
+          return encode(fresh ?? [], cursor)
+        })
+        send(res, 200, HTML, answer)
       } catch (thrown) {
         const { status, code, message, headers } = toRoomfileError(thrown)
         await pauseAfterError(times, signal)

@@ -38,8 +38,8 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
       try {
-        const { text } = await readBody(req, maxForm(limits))
         await rateLimit.post(req)
+        const { text } = await readBody(req, maxForm(limits))
         await rooms.get(LOBBY).post(draftOf({ msg: messageIn(text) }, limits))
         send(res, 200, SCRIPT, '{"ok":"posted"}')
       } catch (thrown) {

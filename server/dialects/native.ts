@@ -75,10 +75,12 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const presence = queryValue(req, 'presence')
       const version = presence === undefined ? undefined : parseVersion(presence)
       const session = queryValue(req, 'session')
-      const { timestamp, conditional } = await timestampIn(req, room)
-      const tell = (): News | undefined => room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
-      const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
-      const news = await rateLimit.parked(req, () => (session === undefined ? poll() : room.presence.attend(session, poll)))
+      const { news, conditional } = await rateLimit.parked(req, async () => {
+        const place = await timestampIn(req, room)
+        const tell = (): News | undefined => room.news(place.timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+        const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
+        return { ...place, news: await (session === undefined ? poll() : room.presence.attend(session, poll)) }
+      })
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.quiet
       const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)

@@ -21,8 +21,8 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
     const html = form.get('msg') ?? ''
     const room = rooms.get(LOBBY)
     if (html !== '') {
+      await rateLimit.post(req) // before any work on what it says; to know that it is a post its form had to be read
       const msg = toMarkdown(html)
-      await rateLimit.post(req)
       if (msg.trim() !== '') await room.post(draftOf({ msg }, limits))
       return send(res, 200, HTML, '')
     }
