@@ -69,7 +69,7 @@ type Row = readonly [flags: string, description: string, parse?: (text: string) 
 const TABLE: readonly Row[] = [
   ['-p, --port <number>', 'port to listen on; 0 takes a free one', whole(0, 65_535)],
   ['-H, --host <address>', 'address to listen on; 0.0.0.0 lets others in', host],
-  ['--backlog <number>', 'messages that a room keeps', whole(1, 1_000_000)],
+  ['--backlog <number>', 'messages that a room keeps; joins and parts are counted apart', whole(1, 1_000_000)],
   ['--max-message <size>', 'the longest message', size, '16k'],
   ['--max-file <size>', 'the largest room file', size, '8m'],
   ['--token <secret>', 'a shared secret that every request needs', secret],
