@@ -5,10 +5,12 @@
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
 import { goneSignal, readForm, send, type Handler } from '../http.ts'
-import type { Message, MessageId } from '../message.ts'
+import { isAfter, placeIn, stampOf, type MessageId } from '../message.ts'
+import type { Room } from '../room.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { HTML, inertJson, maxForm, messageHtml, OTHER_FIELDS, pauseAfterError } from './html.ts'
+import { HTML, HTML_IN_JSON, inertJson, maxForm, OTHER_FIELDS, pauseAfterError } from './html.ts'
+import { pageFrom, Pages, type Manner } from './pages.ts'
 
 export interface Gevent {
   readonly post: Handler
@@ -16,12 +18,14 @@ export interface Gevent {
 }
 
 export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gevent {
+  const pages = new Pages()
   return {
-    /** [gevent] `msg=` → 200, empty */
+    /** [gevent] `msg=` → 200, empty; where it says nothing, too: then nothing is added */
     async post(req, res) {
       const form = await readForm(req, maxForm(limits))
       await rateLimit.post(req)
-      await rooms.get(LOBBY).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
+      const msg = form.get('msg') ?? ''
+      if (msg.trim() !== '') await rooms.get(LOBBY).post(draftOf({ msg }, limits))
       send(res, 200, HTML, '')
     },
 
@@ -31,10 +35,9 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
       try {
         const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
         const room = rooms.get(LOBBY)
-        const fresh = await rateLimit.parked(req, () =>
-          rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: times.geventPoll, signal }),
-        )
-        send(res, 200, HTML, encode(fresh ?? [], cursor))
+        const tell = (): string | undefined => newsFrom(room, cursor, pages)
+        const news = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: times.geventPoll, signal }))
+        send(res, 200, HTML, news ?? answer('', cursor))
       } catch (thrown) {
         const { status, code, message, headers } = toRoomfileError(thrown)
         await pauseAfterError(times, signal)
@@ -44,12 +47,27 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
   }
 }
 
+const MANNER: Manner = { ...HTML_IN_JSON, placeOf: ({ id }) => id }
+
 /** [gevent] an empty or unknown id gets all there is */
-function messagesBehind(cursor: MessageId, messages: readonly Message[]): readonly Message[] | undefined {
-  const fresh = messages.slice(messages.findIndex(({ id }) => id === cursor) + 1)
-  return fresh.length > 0 ? fresh : undefined
+function newsFrom(room: Room, cursor: MessageId, pages: Pages): string | undefined {
+  const { messages } = room
+  const first = indexBehind(room, cursor)
+  if (first === messages.length) return undefined
+  return pages.get(messages, first, () => {
+    const { parts, last } = pageFrom(messages, first, MANNER)
+    return answer(parts.join(''), last?.id ?? cursor)
+  })
 }
 
-function encode(fresh: readonly Message[], cursor: MessageId): string {
-  return inertJson({ html: fresh.map(messageHtml).join(''), latest_cursor: fresh.at(-1)?.id ?? cursor })
+/** The client only appends: an id that the room no longer has still names a place in it, and nothing before that is told again. */
+function indexBehind({ messages, timestamp }: Room, cursor: MessageId): number {
+  const place = placeIn(cursor)
+  if (!place || place.timestamp > timestamp) return 0
+  return messages.findLastIndex((message) => !isAfter(stampOf(message), place)) + 1
+}
+
+/** @param html as it stands in JSON */
+function answer(html: string, cursor: MessageId): string {
+  return `{"html":"${html}","latest_cursor":${inertJson(cursor)}}`
 }

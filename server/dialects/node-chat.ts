@@ -5,9 +5,11 @@
 import { draftOf } from '../draft.ts'
 import { RoomfileError } from '../errors.ts'
 import { goneSignal, queryValue, send, type Handler, type Response } from '../http.ts'
-import type { Message } from '../message.ts'
+import type { Message, Timestamp } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
+import { leftOut } from './html.ts'
+import { pageFrom, Pages, type Manner } from './pages.ts'
 
 const STARTED = Date.now()
 
@@ -20,6 +22,7 @@ export interface NodeChat {
 }
 
 export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): NodeChat {
+  const pages = new Pages()
   const lobby = (): ReturnType<typeof rooms.get> => rooms.get(LOBBY)
   return {
     async join(req, res) {
@@ -28,7 +31,7 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       try {
         await rateLimit.post(req)
         const { id } = await lobby().join(nick)
-        answer(res, 200, { id, nick, rss: rss(), starttime: STARTED })
+        answer(res, 200, { id, nick: inertNick(nick), rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })
       }
@@ -58,34 +61,65 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       const room = lobby()
       const id = queryValue(req, 'id') ?? ''
       let place: number | undefined
-      const tell = (): readonly Message[] | undefined => {
-        // A place that is later than the room: what comes from now on.
-        const from = (place ??= Math.min(since, room.timestamp))
-        const fresh = room.messages.filter(({ timestamp }) => timestamp > from)
-        return fresh.length > 0 ? fresh : undefined
-      }
-      const poll = (): Promise<readonly Message[] | undefined> =>
-        rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
+      // A place that is later than the room: what comes from now on.
+      const tell = (): string | undefined => newsFrom(room.messages, (place ??= Math.min(since, room.timestamp)), pages)
+      const poll = (): Promise<string | undefined> => rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
       try {
         // [node_chat] whoever has no session may read as well
         const fresh = await rateLimit.parked(req, () => (room.presence.has(id) ? room.presence.attend(id, poll) : poll()))
-        const messages = (fresh ?? []).map(({ nick, type, msg, timestamp }) => ({ nick, type, text: msg, timestamp }))
-        answer(res, 200, { messages, rss: rss() })
+        answerJson(res, 200, `{"messages":${fresh ?? '[]'},"rss":${rss()}}`)
       } catch (thrown) {
         refuse(res, thrown, {})
       }
     },
 
     who(_req, res) {
-      answer(res, 200, { nicks: lobby().presence.attendance.who, rss: rss() })
+      answer(res, 200, { nicks: lobby().presence.attendance.who.map(inertNick), rss: rss() })
     },
   }
+}
+
+const MANNER: Manner = {
+  placeOf: ({ timestamp }) => timestamp,
+  full: told,
+  plain: told, // it is source text already
+  leftOut: (count, message) => told({ ...message, type: 'msg', nick: '', msg: leftOut(count) }),
+}
+
+function told({ nick, type, msg, timestamp }: Message): string {
+  return JSON.stringify({ nick: inertNick(nick), type, text: inertText(msg), timestamp })
+}
+
+function newsFrom(messages: readonly Message[], place: Timestamp, pages: Pages): string | undefined {
+  const first = messages.findLastIndex(({ timestamp }) => timestamp <= place) + 1
+  if (first === messages.length) return undefined
+  return pages.get(messages, first, () => `[${pageFrom(messages, first, MANNER).parts.join(',')}]`)
+}
+
+/**
+ * [node_chat] its client escapes `&`, `<` and `>`, and then puts whatever begins with `http://` or `https://` into `href="…"`, up to the next
+ * blank: a quote in it would end the attribute. Blanks are those of ASCII, because engines disagree about the others.
+ */
+function inertText(text: string): string {
+  return text.replaceAll(/https?:\/\/[^ \t\n\v\f\r]*/gi, (url) => url.replaceAll('"', '%22'))
+}
+
+/**
+ * [node_chat] its server allowed nicks of `[\w_\-^!]` only, and its client relies on that: it makes links of URLs in them, and a pattern of its
+ * own. All that means something there is ASCII. So what is not ASCII stays, and of ASCII what it allowed, and blanks and dots.
+ */
+function inertNick(nick: string): string {
+  return nick.replaceAll(/[^\w\-^!. \u0080-\u{10ffff}]|\p{Bidi_Control}/gu, '_')
 }
 
 const rss = (): number => process.memoryUsage.rss()
 
 function answer(res: Response, status: number, body: object, headers: Readonly<Record<string, string>> = {}): void {
-  send(res, status, 'text/json; charset=utf-8', JSON.stringify(body), headers)
+  answerJson(res, status, JSON.stringify(body), headers)
+}
+
+function answerJson(res: Response, status: number, json: string, headers: Readonly<Record<string, string>> = {}): void {
+  send(res, status, 'text/json; charset=utf-8', json, headers)
 }
 
 /** [node_chat] a refusal is 400 with its text; where it had none for it, ours. */
