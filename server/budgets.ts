@@ -17,4 +17,6 @@ export const BUDGETS = {
   dialectAnswersKept: 4 * 1024 * 1024,
   /** Bytes of messages as HTML that are kept, for the next who is told them: a room of 200 messages of some length. */
   dialectHtmlKept: 16 * 1024 * 1024,
+  /** Sessions of node_chat that ended on purpose, of those from before a restart: their ids are still good otherwise. */
+  partedSessions: 1000,
 } as const

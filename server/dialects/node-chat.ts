@@ -4,11 +4,14 @@
  */
 import { draftOf } from '../draft.ts'
 import { RoomfileError } from '../errors.ts'
-import { goneSignal, queryValue, send, type Handler, type Response } from '../http.ts'
+import { goneSignal, queryValue, send, type Handler, type Request, type Response } from '../http.ts'
 import type { Message, Timestamp } from '../message.ts'
+import type { Session } from '../presence.ts'
 import { LOBBY } from '../room-name.ts'
+import type { Store } from '../store.ts'
 import type { DialectOptions } from './dialect.ts'
 import { leftOut } from './html.ts'
+import { Tickets } from './tickets.ts'
 import { pageFrom, Pages, type Manner } from './pages.ts'
 
 const STARTED = Date.now()
@@ -21,16 +24,34 @@ export interface NodeChat {
   readonly who: Handler
 }
 
-export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): NodeChat {
+export interface NodeChatOptions extends DialectOptions {
+  readonly store: Pick<Store, 'secret'>
+}
+
+export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOptions): NodeChat {
   const pages = new Pages()
+  const tickets = new Tickets(store)
   const lobby = (): ReturnType<typeof rooms.get> => rooms.get(LOBBY)
+
+  /** The session that an id names; undefined when there is none. One of before a restart goes on: its client would not notice that it ended. */
+  async function sessionOf(req: Request): Promise<Session | undefined> {
+    const ticket = await tickets.read(queryValue(req, 'id') ?? '')
+    if (!ticket) return undefined
+    const live = lobby().presence.again(ticket.nick, ticket.cid)
+    if (live || !tickets.isFromBefore(ticket)) return live
+    await rateLimit.post(req)
+    return lobby().resume(ticket.nick, ticket.cid)
+  }
+
   return {
     async join(req, res) {
       const nick = queryValue(req, 'nick') ?? ''
       if (nick === '') return answer(res, 400, { error: 'Bad nick.' })
       try {
         await rateLimit.post(req)
-        const { id } = await lobby().join(nick)
+        const ticket = tickets.fresh(nick)
+        const id = await tickets.write(ticket)
+        await lobby().join(nick, ticket.cid)
         answer(res, 200, { id, nick: inertNick(nick), rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })
@@ -38,20 +59,24 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
     },
 
     async part(req, res) {
-      await lobby().leave(queryValue(req, 'id') ?? '')
+      const ticket = await tickets.read(queryValue(req, 'id') ?? '')
+      const session = ticket && lobby().presence.again(ticket.nick, ticket.cid)
+      if (ticket) tickets.end(ticket)
+      if (session) await lobby().leave(session.id)
       answer(res, 200, { rss: rss() })
     },
 
     async send(req, res) {
       const text = queryValue(req, 'text') ?? ''
-      const id = queryValue(req, 'id') ?? ''
       if (text === '') return answer(res, 400, { error: 'No such session id' })
       try {
         await rateLimit.post(req)
-        await lobby().post(draftOf({ msg: text }, limits), id)
+        const session = await sessionOf(req)
+        if (!session) throw new RoomfileError('no_session')
+        await lobby().post(draftOf({ msg: text }, limits), session.id)
         answer(res, 200, { rss: rss() })
       } catch (thrown) {
-        refuse(res, thrown, { no_session: 'No such session id' })
+        refuse(res, thrown, { no_session: 'No such session id', nick_taken: 'Nick in use' })
       }
     },
 
@@ -59,14 +84,14 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       const since = Number(queryValue(req, 'since') || NaN)
       if (!Number.isFinite(since)) return answer(res, 400, { error: 'Must supply since parameter' })
       const room = lobby()
-      const id = queryValue(req, 'id') ?? ''
       let place: number | undefined
       // A place that is later than the room: what comes from now on.
       const tell = (): string | undefined => newsFrom(room.messages, (place ??= Math.min(since, room.timestamp)), pages)
       const poll = (): Promise<string | undefined> => rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
       try {
         // [node_chat] whoever has no session may read as well
-        const fresh = await rateLimit.parked(req, () => (room.presence.has(id) ? room.presence.attend(id, poll) : poll()))
+        const session = await sessionOf(req).catch(unlessRefused)
+        const fresh = await rateLimit.parked(req, () => (session ? room.presence.attend(session.id, poll) : poll()))
         answerJson(res, 200, `{"messages":${fresh ?? '[]'},"rss":${rss()}}`)
       } catch (thrown) {
         refuse(res, thrown, {})
@@ -77,6 +102,11 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       answer(res, 200, { nicks: lobby().presence.attendance.who.map(inertNick), rss: rss() })
     },
   }
+}
+
+/** For `catch`: without a session one reads as well. */
+function unlessRefused(thrown: unknown): undefined {
+  if (!(thrown instanceof RoomfileError)) throw thrown
 }
 
 const MANNER: Manner = {

@@ -12,6 +12,7 @@ import { DirectoryWatch } from './directory-watch.ts'
 import { openFile, readExactly, signatureOf, stateOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
 import { RoomFile } from './room-file.ts'
 import { RoomLock } from './room-lock.ts'
+import { secretIn } from './secret.ts'
 import { TIMES, type Times } from '../times.ts'
 import type { Warn } from '../warn.ts'
 
@@ -52,6 +53,7 @@ class FileStore implements Store {
   /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
   readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
   #changed: (room?: RoomName) => void = () => {}
+  #secret: Promise<Buffer> | undefined
 
   constructor(options: Required<FileStoreOptions>) {
     this.#options = options
@@ -114,6 +116,15 @@ class FileStore implements Store {
     } finally {
       await handle?.close()
     }
+  }
+
+  secret(): Promise<Buffer> {
+    const { directory, times } = this.#options
+    this.#secret ??= secretIn(join(directory, LOCKS), times.lock).catch((error: unknown) => {
+      this.#secret = undefined // the next one tries again
+      throw fromSystem(error, 'not_kept')
+    })
+    return this.#secret
   }
 
   watch(changed: (room?: RoomName) => void): void {
