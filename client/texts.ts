@@ -107,7 +107,7 @@ const english = {
   /** By the stable code of an error, where our words are better than the server's, which are English. */
   errors: {
     nick_taken: 'Somebody with this name is here already. Choose another one.',
-    bad_nick: 'A name has 1 to 50 characters, and no blanks at its ends.',
+    bad_nick: 'A name has 1 to 50 characters, none that turns the direction of writing, and no blanks at its ends.',
     no_token: 'This server asks for a token.',
     bad_room: 'A room is named by 1 to 64 letters, digits, _ or -.',
     room_full: 'This room is full: you can read and write, but not be seen in it.',
@@ -207,7 +207,7 @@ const chinese: Texts = {
 
   errors: {
     nick_taken: '这个名字已经有人在用了，请换一个。',
-    bad_nick: '名字须为 1 到 50 个字符，首尾不能有空格。',
+    bad_nick: '名字须为 1 到 50 个字符，不能含有改变文字方向的字符，首尾不能有空格。',
     no_token: '这个服务器需要口令。',
     unreachable: '连不上服务器。',
     bad_room: '房间名须为 1 到 64 个文字、数字、_ 或 -。',

@@ -23,12 +23,12 @@ export interface Backlog {
   readonly messages: readonly Message[]
   /** When old lines were last changed by hand: a client from before must start anew (a reset). */
   readonly edited: Timestamp
-  /** The newest message that is not kept any more: a client from before has missed some (a gap). */
+  /** The newest message that is not kept any more, joins and parts apart: a client from before has missed some (a gap). */
   readonly dropped: Timestamp
 }
 
 export interface Limits {
-  /** How many messages a room keeps. */
+  /** How many messages a room keeps of what people said; and as many joins and parts besides. */
   readonly backlog: number
   /** Bytes of UTF-8 that one `msg` may have. */
   readonly maxMessage: number
@@ -90,29 +90,75 @@ export function commit(
     return message
   })
   if (added.length === 0) return { backlog, posted }
-  const bytes = bytesOf(backlog.messages) + bytesOf(added)
-  return { backlog: trim({ ...backlog, timestamp, messages: [...backlog.messages, ...added] }, limits, bytes), posted }
+  const [before, fresh] = [sizeOf(backlog.messages), sizeOf(added)]
+  const size = { said: sum(before.said, fresh.said), moves: sum(before.moves, fresh.moves) }
+  return { backlog: trim({ ...backlog, timestamp, messages: [...backlog.messages, ...added] }, limits, size), posted }
 }
 
-/** Keeps the newest messages that the limits allow. The newest of all is kept whatever its size. */
-function trim(backlog: Backlog, limits: Limits, bytes = bytesOf(backlog.messages)): Backlog {
+/** Room in a file for a join or a part, whatever the nick: those who come and go need no byte of what was said. */
+const MOVE_BYTES = 512
+
+/** Whether somebody came or went. Joins and parts have a count of their own: whoever comes and goes pushes out nothing that was said. */
+function isMove({ type }: Pick<Message, 'type'>): boolean {
+  return type !== 'msg'
+}
+
+/**
+ * Keeps the newest messages that the limits allow: of what was said, and of the joins and parts among it. The newest of all is kept whatever
+ * its size.
+ */
+function trim(backlog: Backlog, limits: Limits, { said, moves }: Size = sizeOf(backlog.messages)): Backlog {
   const { messages } = backlog
-  let first = 0
-  let left = bytes
-  while (messages.length - first > limits.backlog || (left > limits.maxFile && messages.length - first > 1)) {
-    left -= bytesWithNewline(messages[first] as Message)
+  const newest = messages.length - 1
+  let [first, dropped] = [0, backlog.dropped]
+  while (first < newest && (said.count > limits.backlog || said.bytes > limits.maxFile - MOVE_BYTES)) {
+    const message = messages[first] as Message
+    if (isMove(message)) moves = less(moves, message)
+    else [said, dropped] = [less(said, message), message.timestamp]
     first += 1
   }
-  const kept = first > 0 ? messages.slice(first) : messages
-  counted.set(kept, left)
-  return { ...backlog, messages: kept, dropped: messages[first - 1]?.timestamp ?? backlog.dropped }
+  let kept = first > 0 ? messages.slice(first) : messages
+  const isOver = (): boolean => moves.count > limits.backlog || said.bytes + moves.bytes > limits.maxFile
+  if (isOver()) {
+    kept = kept.filter((message, i) => {
+      const goes = isMove(message) && first + i < newest && isOver()
+      if (goes) moves = less(moves, message)
+      return !goes
+    })
+  }
+  counted.set(kept, { said, moves })
+  return { ...backlog, messages: kept, dropped }
 }
 
-const counted = new WeakMap<readonly Message[], number>()
+interface Sum {
+  readonly count: number
+  readonly bytes: number
+}
 
-/** The bytes that messages take in the file. Of those that a commit starts from they are known. */
-function bytesOf(messages: readonly Message[]): number {
-  return counted.get(messages) ?? messages.reduce((bytes, message) => bytes + bytesWithNewline(message), 0)
+/** What messages come to in the file: what was said, and joins and parts. */
+interface Size {
+  readonly said: Sum
+  readonly moves: Sum
+}
+
+const NOTHING: Sum = { count: 0, bytes: 0 }
+
+const sum = (a: Sum, b: Sum): Sum => ({ count: a.count + b.count, bytes: a.bytes + b.bytes })
+const more = ({ count, bytes }: Sum, message: Message): Sum => ({ count: count + 1, bytes: bytes + bytesWithNewline(message) })
+const less = ({ count, bytes }: Sum, message: Message): Sum => ({ count: count - 1, bytes: bytes - bytesWithNewline(message) })
+
+const counted = new WeakMap<readonly Message[], Size>()
+
+/** Of messages that a commit starts from it is known. */
+function sizeOf(messages: readonly Message[]): Size {
+  const known = counted.get(messages)
+  if (known) return known
+  let [said, moves] = [NOTHING, NOTHING]
+  for (const message of messages) {
+    if (isMove(message)) moves = more(moves, message)
+    else said = more(said, message)
+  }
+  return { said, moves }
 }
 
 function bytesWithNewline(message: Message): number {
@@ -171,10 +217,12 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
 
   const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
   // Another process may keep more than we do; but of what a person put here nothing may fall away with the next post.
-  const fits = (known !== undefined && goesOn) || messages.length <= limits.backlog
+  const { said, moves } = sizeOf(messages)
+  const fits = (known !== undefined && goesOn) || Math.max(said.count, moves.count) <= limits.backlog
   if (found.clean && changed.length === 0 && timestamp === found.mtime && fits) return { backlog, rewrite: false, loses: false, edit }
   const trimmed = trim(backlog, limits)
-  const drops = messages.length - trimmed.messages.length > kept.length
+  const stays = new Set(trimmed.messages)
+  const drops = added.some((message) => !stays.has(message))
   const misplaces = added.some((message, i) => isChanged(found.lines[kept.length + i] as FoundLine, message))
   return { backlog: trimmed, rewrite: true, loses: drops || misplaces || !found.legible, edit }
 }
@@ -190,20 +238,31 @@ interface Shared {
   readonly dropped: Timestamp
 }
 
-/** The known messages that a file still starts with, or undefined when it does not go on from what is known. */
+/**
+ * The known messages that a file still starts with, or undefined when it does not go on from what is known. Another process may have left
+ * out the oldest of what was said, with all that stands before it, and the oldest joins and parts among the rest.
+ */
 function sharedWith(known: Backlog, { lines }: Found, committed: boolean, limits: Limits): Shared | undefined {
   const { messages } = known
-  const first = lines[0]
-  if (!first) return messages.length === 0 ? { kept: [], dropped: known.dropped } : undefined
-  const full = lines.length >= limits.backlog
-  const start = messages.length === 0 && !full ? 0 : messages.findIndex((message) => lineOf(message) === first.text)
-  const kept = start < 0 ? [] : messages.slice(start)
-  if (start === 0 && kept.every((message, i) => lineOf(message) === lines[i]?.text)) return { kept, dropped: known.dropped }
+  const [kept, out]: [Message[], Message[]] = [[], []]
+  for (const message of messages) (lineOf(message) === lines[kept.length]?.text ? kept : out).push(message)
+  const isFull = lines.filter(({ saying }) => !isMove(saying)).length >= limits.backlog
+  if (out.length === 0 && !(messages.length === 0 && isFull)) return { kept, dropped: known.dropped }
   // Only a commit leaves old messages out: then others must have come, behind those that are known.
-  if (!committed || !first.stamp || lines.length === kept.length) return undefined
-  if (start < 0) return first.stamp.timestamp > known.timestamp ? { kept, dropped: first.stamp.timestamp } : undefined
-  if (!kept.every((message, i) => lineOf(message) === lines[i]?.text)) return undefined
-  return { kept, dropped: messages[start - 1]?.timestamp ?? known.dropped }
+  const next = lines[kept.length]?.stamp
+  if (!committed || !next) return undefined
+  const said = out.findLast((message) => !isMove(message))
+  if (!precedes(said, kept[0]) || !precedes(out.findLast(isMove), kept.find(isMove))) return undefined
+  if (kept.at(-1) !== messages.at(-1) || messages.length === 0) {
+    if (next.timestamp <= known.timestamp) return undefined
+  }
+  const isAllGone = kept.length === 0 && (said !== undefined || isFull)
+  return { kept, dropped: isAllGone ? next.timestamp : (said?.timestamp ?? known.dropped) }
+}
+
+/** Whether one message stands before another, where there are both. */
+function precedes(a: Message | undefined, b: Message | undefined): boolean {
+  return !a || !b || isAfter(stampOf(b), stampOf(a))
 }
 
 /**

@@ -87,7 +87,7 @@ type Row = readonly [flags: string, description: string, kind: Kind, shownDefaul
 const TABLE: readonly Row[] = [
   ['-p, --port <number>', 'port to listen on; 0 takes a free one', whole(0, 65_535)],
   ['-H, --host <address>', 'address to listen on; 0.0.0.0 lets others in', host],
-  ['--backlog <number>', 'messages that a room keeps', whole(1, 1_000_000)],
+  ['--backlog <number>', 'messages that a room keeps; joins and parts are counted apart', whole(1, 1_000_000)],
   ['--max-message <size>', 'the longest message', size, '16k'],
   ['--max-file <size>', 'the largest room file', size, '8m'],
   ['--max-rooms <number>', 'rooms that there may be before no post makes another', whole(1, 1_000_000)],

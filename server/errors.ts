@@ -7,7 +7,10 @@ const ERRORS = {
   bad_json: [400, 'the body is not a JSON object'],
   bad_encoding: [400, 'the body or the query is not UTF-8'],
   bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -, and does not begin with -'],
-  bad_nick: [400, 'a nick has 1 to 50 characters, no control characters, and no blanks at its ends'],
+  bad_nick: [
+    400,
+    'a nick has 1 to 50 characters, no control characters, none that turns the direction of writing, and no blanks at its ends',
+  ],
   bad_cid: [400, 'a cid is a text of 1 to 100 characters'],
   bad_timestamp: [400, 'a timestamp is a whole number of milliseconds'],
   bad_wait: [400, 'wait is a number of seconds from 0 to 60'],

@@ -25,7 +25,7 @@ export interface GuardOptions {
 export interface Guard {
   /** Lets a request pass, or throws. @throws RoomfileError `foreign_host`, `foreign_origin`, `no_token`, `too_many_tries` */
   readonly admit: (req: Request, res: Response, next: () => void) => Promise<void>
-  /** A handler that changes something though its method says that it only reads: for our own pages, and those that are named. */
+  /** A handler that changes something though its method says that it only reads: for scripts of our pages and of those that are named, and programs. */
   readonly writing: (handler: Handler) => Handler
   /** Takes the token from the sign-in page, and gives a cookie for it. */
   readonly signIn: Handler
@@ -85,6 +85,7 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
 
     writing: (handler) => (req, res) => {
       if (isForeign(req, origins)) throw new RoomfileError('foreign_origin')
+      if (!isAskedByScript(req, origins)) throw new RoomfileError('foreign_origin', ONLY_BY_SCRIPT)
       return handler(req, res)
     },
 
@@ -135,6 +136,25 @@ function isForeign({ headers }: Request, origins: readonly string[]): boolean {
   const site = headers['sec-fetch-site']
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
   return origin !== undefined && URL.parse(origin)?.host !== host
+}
+
+const ONLY_BY_SCRIPT = 'in a browser only a script of our own page may ask for this: by fetch, or by XMLHttpRequest with X-Requested-With'
+
+/**
+ * Whether a GET was asked for by a script of a page that may, or by a program: not by an image, a frame, a form, a link or a window, which any
+ * page may point here. Over plain http a browser says of those neither Origin nor Sec-Fetch-Site. X-Requested-With, which jQuery has always
+ * sent, only a script can add, and one of another site has to ask us before.
+ */
+function isAskedByScript({ headers }: Request, origins: readonly string[]): boolean {
+  if (headers['x-requested-with'] !== undefined || origins.includes(headers.origin ?? '')) return true
+  const site = headers['sec-fetch-site']
+  if (site !== undefined) return site === 'same-origin' && headers['sec-fetch-dest'] === 'empty'
+  return !isBrowser(headers)
+}
+
+/** Whether a browser sent this. All say so by their name; and all name languages, which programs do not. */
+function isBrowser(headers: Request['headers']): boolean {
+  return /^(?:Mozilla|Opera)\//.test(headers['user-agent'] ?? '') || headers['accept-language'] !== undefined
 }
 
 /** What needs no token: to ask whether we are up, and to send the token. */

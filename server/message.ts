@@ -148,6 +148,11 @@ function stampIn(id: unknown, timestamp: unknown): Stamp | undefined {
   return Number(at) === timestamp ? { timestamp, n: Number(n) } : undefined
 }
 
+/** The place that an id names; undefined where it is none of ours. */
+export function placeIn(id: MessageId): Stamp | undefined {
+  return stampIn(id, Number(id.slice(0, id.indexOf('-'))))
+}
+
 function clip(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes || bytesIn(text) <= maxBytes) return text
   const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes - bytesIn('…')))

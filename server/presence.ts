@@ -42,8 +42,8 @@ interface Change {
   readonly hasCome: boolean
 }
 
-/** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
-const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
+/** 1 to 50 characters of any script; no control characters, nor those that turn the direction of writing; no separators of lines, no blanks at the ends. */
+const NICK = /^(?!\s)[^\p{Cc}\p{Bidi_Control}\u2028\u2029]{1,50}(?<!\s)$/u
 
 interface Lease extends Session {
   /** The client's own id for it, which nobody else knows. */

@@ -89,6 +89,19 @@ export class Room {
     return session
   }
 
+  /**
+   * Goes on with a session that began before the server was restarted, or with another server on the same rooms. The room is told as of a new
+   * one, unless its newest word of this nick is that it joined: a server that was killed told nobody of a part.
+   * @throws RoomfileError as `join` does
+   */
+  async resume(nick: string, cid: string, takePlace?: TakePlace): Promise<Session> {
+    await this.look()
+    const newest = this.messages.findLast((message) => message.type !== 'msg' && message.nick === nick)
+    const live = this.presence.again(nick, cid)
+    if (live) return live
+    return newest?.type === 'join' ? this.presence.join(nick, cid, takePlace) : this.join(nick, cid, takePlace)
+  }
+
   /** Ends a session, and tells the room of it. Returns undefined when there is none. */
   async leave(id: SessionId): Promise<Session | undefined> {
     const session = this.presence.leave(id)

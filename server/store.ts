@@ -39,6 +39,9 @@ export interface Store {
    */
   watch(changed: (room?: RoomName) => void): void
 
+  /** A random key that lives as long as the rooms do: what was signed with it before a restart is known after it. @throws RoomfileError `not_kept` */
+  secret(): Promise<Buffer>
+
   /** Frees what is held open for a room that nobody uses at the moment. */
   release(room: RoomName): Promise<void>
 

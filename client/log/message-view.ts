@@ -83,7 +83,15 @@ function foldedView(message: Message, look: Look): TemplateResult {
 /** A name in a colour of its own; the same name has the same one everywhere. */
 export function nickView(nick: string, texts: Texts): TemplateResult {
   if (nick === '') return html`<span class="nick anonymous">${texts.anonymous}</span>`
-  return html`<span class="nick hue-${hueOf(nick)}">${nick}</span>`
+  return html`<bdi class="nick hue-${hueOf(nick)}">${nick}</bdi>`
+}
+
+/** Letters that are written from right to left, and characters that turn the direction of writing. */
+const TURNS = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}\p{Bidi_Control}]/u
+
+/** A name for the middle of a sentence: however it turns the direction of writing, it turns nothing beside it. */
+export function isolated(name: string): string {
+  return TURNS.test(name) ? `\u2068${name}\u2069` : name
 }
 
 export function hueOf(nick: string): number {
@@ -115,7 +123,9 @@ function moveView(message: Message, look: Look): TemplateResult {
 }
 
 function summaryOf(messages: readonly Message[], texts: Texts): string {
-  const { came, left, cameAndLeft, cameBack } = movesOf(messages.map((message) => ({ ...message, nick: message.nick || texts.anonymous })))
+  const { came, left, cameAndLeft, cameBack } = movesOf(
+    messages.map((message) => ({ ...message, nick: isolated(message.nick || texts.anonymous) })),
+  )
   const parts = [
     [came, texts.came],
     [cameBack, texts.cameBack],

@@ -1,6 +1,6 @@
 /** Who is here and who is typing, as lists and lines. Knows names and words, no room. */
 import { html, nothing, type TemplateResult } from 'lit'
-import { hueOf } from '../log/message-view.ts'
+import { hueOf, isolated } from '../log/message-view.ts'
 import type { Texts } from '../texts.ts'
 
 /** @param nick the reader's own name among them, `''` for none */
@@ -10,7 +10,7 @@ export function peopleView(who: readonly string[], typing: readonly string[], ni
     ${who.map(
       (name) =>
         html`<li>
-          <span class="nick hue-${hueOf(name)}">${name}</span>
+          <bdi class="nick hue-${hueOf(name)}">${name}</bdi>
           ${name === nick ? html`<span class="you">${texts.you}</span>` : nothing}
           ${typing.includes(name) && name !== nick ? html`<span class="pen" aria-hidden="true">…</span>` : nothing}
         </li>`,
@@ -21,5 +21,5 @@ export function peopleView(who: readonly string[], typing: readonly string[], ni
 /** The line has its place also when nobody types, so that nothing moves when somebody does. */
 export function typingView(typing: readonly string[], nick: string, texts: Texts): TemplateResult {
   const others = typing.filter((name) => name !== nick)
-  return html`<p class="typing" part="typing" aria-live="off">${others.length > 0 ? texts.typing(others) : nothing}</p>`
+  return html`<p class="typing" part="typing" aria-live="off">${others.length > 0 ? texts.typing(others.map(isolated)) : nothing}</p>`
 }

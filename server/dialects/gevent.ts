@@ -5,10 +5,12 @@
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
 import { goneSignal, readForm, send, type Handler } from '../http.ts'
-import type { Message, MessageId } from '../message.ts'
+import { isAfter, placeIn, stampOf, type MessageId } from '../message.ts'
+import type { Room } from '../room.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { HTML, inertJson, maxForm, messageHtml, OTHER_FIELDS, pauseAfterError } from './html.ts'
+import { HTML, HTML_IN_JSON, inertJson, maxForm, OTHER_FIELDS, pauseAfterError } from './html.ts'
+import { pageFrom, Pages, type Manner } from './pages.ts'
 
 export interface Gevent {
   readonly post: Handler
@@ -16,12 +18,13 @@ export interface Gevent {
 }
 
 export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gevent {
+  const pages = new Pages()
   return {
-    /** [gevent] `msg=` → 200, empty */
+    /** [gevent] `msg=` → 200, empty; where it says nothing, too: then nothing is added */
     async post(req, res) {
       await rateLimit.post(req)
-      const form = await readForm(req, maxForm(limits))
-      await rooms.get(LOBBY).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
+      const msg = (await readForm(req, maxForm(limits))).get('msg') ?? ''
+      if (msg.trim() !== '') await rooms.get(LOBBY).post(draftOf({ msg }, limits))
       send(res, 200, HTML, '')
     },
 
@@ -29,13 +32,13 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
     async update(req, res) {
       const signal = goneSignal(res)
       try {
-        const answer = await rateLimit.parked(req, async () => {
+        const news = await rateLimit.parked(req, async () => {
           const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
           const room = rooms.get(LOBBY)
-          const fresh = await rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: times.geventPoll, signal })
-          return encode(fresh ?? [], cursor)
+          const tell = (): string | undefined => newsFrom(room, cursor, pages)
+          return (await rooms.until([room], tell, { ms: times.geventPoll, signal })) ?? answer('', cursor)
         })
-        send(res, 200, HTML, answer)
+        send(res, 200, HTML, news)
       } catch (thrown) {
         const { status, code, message, headers } = toRoomfileError(thrown)
         await pauseAfterError(times, signal)
@@ -45,12 +48,27 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
   }
 }
 
+const MANNER: Manner = { ...HTML_IN_JSON, placeOf: ({ id }) => id }
+
 /** [gevent] an empty or unknown id gets all there is */
-function messagesBehind(cursor: MessageId, messages: readonly Message[]): readonly Message[] | undefined {
-  const fresh = messages.slice(messages.findIndex(({ id }) => id === cursor) + 1)
-  return fresh.length > 0 ? fresh : undefined
+function newsFrom(room: Room, cursor: MessageId, pages: Pages): string | undefined {
+  const { messages } = room
+  const first = indexBehind(room, cursor)
+  if (first === messages.length) return undefined
+  return pages.get(messages, first, () => {
+    const { parts, last } = pageFrom(messages, first, MANNER)
+    return answer(parts.join(''), last?.id ?? cursor)
+  })
 }
 
-function encode(fresh: readonly Message[], cursor: MessageId): string {
-  return inertJson({ html: fresh.map(messageHtml).join(''), latest_cursor: fresh.at(-1)?.id ?? cursor })
+/** The client only appends: an id that the room no longer has still names a place in it, and nothing before that is told again. */
+function indexBehind({ messages, timestamp }: Room, cursor: MessageId): number {
+  const place = placeIn(cursor)
+  if (!place || place.timestamp > timestamp) return 0
+  return messages.findLastIndex((message) => !isAfter(stampOf(message), place)) + 1
+}
+
+/** @param html as it stands in JSON */
+function answer(html: string, cursor: MessageId): string {
+  return `{"html":"${html}","latest_cursor":${inertJson(cursor)}}`
 }

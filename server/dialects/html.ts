@@ -3,7 +3,9 @@
  * text/html; knows none of the dialects.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import type { Limits } from '../backlog.ts'
+import { BUDGETS } from '../budgets.ts'
 import { toHtml } from '../markup.ts'
 import { jsonEscape, type Message } from '../message.ts'
 import type { Times } from '../times.ts'
@@ -33,9 +35,9 @@ export function inertJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, jsonEscape)
 }
 
-const rendered = new WeakMap<Message, string>()
+const rendered = new LRUCache<Message, string>({ maxSize: BUDGETS.dialectHtmlKept, sizeCalculation: (html) => html.length + 1 })
 
-/** A message with its nick as safe HTML, made once a message. */
+/** A message with its nick as safe HTML, made once a message as long as there is room. */
 export function messageHtml(message: Message): string {
   let html = rendered.get(message)
   if (html === undefined) {
@@ -45,9 +47,46 @@ export function messageHtml(message: Message): string {
   return html
 }
 
-function render({ type, nick, msg }: Message): string {
-  const name = nick === '' ? '' : `<b>${escapeHtml(nick)}</b>`
-  return type === 'msg' ? `<div>${name && `${name}: `}${toHtml(msg)}</div>` : `<div>${name} ${type === 'join' ? 'joined' : 'left'}</div>`
+function render(message: Message): string {
+  const { type, msg } = message
+  return type === 'msg' ? said(message, toHtml(msg)) : `<div>${nameHtml(message)} ${type === 'join' ? 'joined' : 'left'}</div>`
+}
+
+/** The same with its source text. */
+export function plainHtml(message: Message): string {
+  return said(message, `<pre>${escapeHtml(message.msg)}</pre>`)
+}
+
+/** In place of messages that are too much for an answer. */
+export function leftOutHtml(count: number): string {
+  return `<div>${leftOut(count)}</div>`
+}
+
+/** The same as text. */
+export function leftOut(count: number): string {
+  return `… ${count === 1 ? 'a message that is too long is' : `${count} messages, too many at once, are`} left out here`
+}
+
+function said(message: Message, html: string): string {
+  const name = nameHtml(message)
+  return `<div>${name && `${name}: `}${html}</div>`
+}
+
+/** Isolated: however a nick turns the direction of writing, it turns nothing beside it. */
+function nameHtml({ nick }: Message): string {
+  return nick === '' ? '' : `<b><bdi>${escapeHtml(nick)}</bdi></b>`
+}
+
+/** A manner of telling messages as parts of a JSON string that holds HTML. */
+export const HTML_IN_JSON = {
+  full: (message: Message): string => inJson(messageHtml(message)),
+  plain: (message: Message): string => inJson(plainHtml(message)),
+  leftOut: (count: number): string => inJson(leftOutHtml(count)),
+}
+
+/** A text as it stands in a JSON string that is inert. */
+function inJson(text: string): string {
+  return inertJson(text).slice(1, -1)
 }
 
 function escapeHtml(text: string): string {

@@ -10,7 +10,8 @@ import { formIn, goneSignal, isEncoded, queryValue, readBody, send, type Handler
 import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { entity, maxForm, messageHtml, pauseAfterError } from './html.ts'
+import { entity, leftOutHtml, maxForm, messageHtml, pauseAfterError, plainHtml } from './html.ts'
+import { pageFrom, type Manner } from './pages.ts'
 
 const SCRIPT = 'text/javascript; charset=utf-8'
 
@@ -27,6 +28,8 @@ const MOST_TABS = 20
 
 /** Behind every message of its timestamp. */
 const LAST = 999_999_999
+
+const MANNER: Manner = { placeOf: ({ id }) => id, full: messageHtml, plain: plainHtml, leftOut: leftOutHtml }
 
 export interface Mochiweb {
   readonly post: Handler
@@ -61,7 +64,7 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
         const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: times.mochiwebPoll, signal }))
         const told = message ? stampOf(message) : (from ?? { timestamp: room.timestamp, n: LAST })
         res.setHeader('Set-Cookie', cookiesFor(req, told))
-        send(res, 200, SCRIPT, inert(message ? { ok: messageHtml(message) } : { error: 'timeout' }))
+        send(res, 200, SCRIPT, inert(message ? { ok: pageFrom([message], 0, MANNER).parts.join('') } : { error: 'timeout' }))
       } catch (thrown) {
         await pauseAfterError(times, signal)
         send(res, 200, SCRIPT, inert({ error: 'timeout' }), toRoomfileError(thrown).headers)

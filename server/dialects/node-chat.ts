@@ -4,10 +4,15 @@
  */
 import { draftOf } from '../draft.ts'
 import { RoomfileError } from '../errors.ts'
-import { goneSignal, queryValue, send, type Handler, type Response } from '../http.ts'
-import type { Message } from '../message.ts'
+import { goneSignal, queryValue, send, type Handler, type Request, type Response } from '../http.ts'
+import type { Message, Timestamp } from '../message.ts'
+import type { Session } from '../presence.ts'
 import { LOBBY } from '../room-name.ts'
+import type { Store } from '../store.ts'
 import type { DialectOptions } from './dialect.ts'
+import { leftOut } from './html.ts'
+import { Tickets } from './tickets.ts'
+import { pageFrom, Pages, type Manner } from './pages.ts'
 
 const STARTED = Date.now()
 
@@ -19,36 +24,59 @@ export interface NodeChat {
   readonly who: Handler
 }
 
-export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): NodeChat {
+export interface NodeChatOptions extends DialectOptions {
+  readonly store: Pick<Store, 'secret'>
+}
+
+export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOptions): NodeChat {
+  const pages = new Pages()
+  const tickets = new Tickets(store)
   const lobby = (): ReturnType<typeof rooms.get> => rooms.get(LOBBY)
+
+  /** The session that an id names; undefined when there is none. One of before a restart goes on: its client would not notice that it ended. */
+  async function sessionOf(req: Request): Promise<Session | undefined> {
+    const ticket = await tickets.read(queryValue(req, 'id') ?? '')
+    if (!ticket) return undefined
+    const live = lobby().presence.again(ticket.nick, ticket.cid)
+    if (live || !tickets.isFromBefore(ticket)) return live
+    await rateLimit.post(req)
+    return lobby().resume(ticket.nick, ticket.cid, rateLimit.session(req))
+  }
+
   return {
     async join(req, res) {
       const nick = queryValue(req, 'nick') ?? ''
       if (nick === '') return answer(res, 400, { error: 'Bad nick.' })
       try {
         await rateLimit.post(req)
-        const { id } = await lobby().join(nick, undefined, rateLimit.session(req))
-        answer(res, 200, { id, nick, rss: rss(), starttime: STARTED })
+        const ticket = tickets.fresh(nick)
+        const id = await tickets.write(ticket)
+        await lobby().join(nick, ticket.cid, rateLimit.session(req))
+        answer(res, 200, { id, nick: inertNick(nick), rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })
       }
     },
 
     async part(req, res) {
-      await lobby().leave(queryValue(req, 'id') ?? '')
+      const ticket = await tickets.read(queryValue(req, 'id') ?? '')
+      const session = ticket && lobby().presence.again(ticket.nick, ticket.cid)
+      if (ticket) tickets.end(ticket)
+      if (session) await lobby().leave(session.id)
       answer(res, 200, { rss: rss() })
     },
 
     async send(req, res) {
       const text = queryValue(req, 'text') ?? ''
-      const id = queryValue(req, 'id') ?? ''
       if (text === '') return answer(res, 400, { error: 'No such session id' })
       try {
         await rateLimit.post(req)
-        await lobby().post(draftOf({ msg: text }, limits), id)
+        const session = await sessionOf(req)
+        if (!session) throw new RoomfileError('no_session')
+        await lobby().post(draftOf({ msg: text }, limits), session.id)
         answer(res, 200, { rss: rss() })
       } catch (thrown) {
-        refuse(res, thrown, { no_session: 'No such session id' })
+        refuse(res, thrown, { no_session: 'No such session id', nick_taken: 'Nick in use' })
       }
     },
 
@@ -56,36 +84,72 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       const since = Number(queryValue(req, 'since') || NaN)
       if (!Number.isFinite(since)) return answer(res, 400, { error: 'Must supply since parameter' })
       const room = lobby()
-      const id = queryValue(req, 'id') ?? ''
       let place: number | undefined
-      const tell = (): readonly Message[] | undefined => {
-        // A place that is later than the room: what comes from now on.
-        const from = (place ??= Math.min(since, room.timestamp))
-        const fresh = room.messages.filter(({ timestamp }) => timestamp > from)
-        return fresh.length > 0 ? fresh : undefined
-      }
-      const poll = (): Promise<readonly Message[] | undefined> =>
-        rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
+      // A place that is later than the room: what comes from now on.
+      const tell = (): string | undefined => newsFrom(room.messages, (place ??= Math.min(since, room.timestamp)), pages)
+      const poll = (): Promise<string | undefined> => rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
       try {
         // [node_chat] whoever has no session may read as well
-        const fresh = await rateLimit.parked(req, () => (room.presence.has(id) ? room.presence.attend(id, poll) : poll()))
-        const messages = (fresh ?? []).map(({ nick, type, msg, timestamp }) => ({ nick, type, text: msg, timestamp }))
-        answer(res, 200, { messages, rss: rss() })
+        const session = await sessionOf(req).catch(unlessRefused)
+        const fresh = await rateLimit.parked(req, () => (session ? room.presence.attend(session.id, poll) : poll()))
+        answerJson(res, 200, `{"messages":${fresh ?? '[]'},"rss":${rss()}}`)
       } catch (thrown) {
         refuse(res, thrown, {})
       }
     },
 
     who(_req, res) {
-      answer(res, 200, { nicks: lobby().presence.attendance.who, rss: rss() })
+      answer(res, 200, { nicks: lobby().presence.attendance.who.map(inertNick), rss: rss() })
     },
   }
+}
+
+/** For `catch`: without a session one reads as well. */
+function unlessRefused(thrown: unknown): undefined {
+  if (!(thrown instanceof RoomfileError)) throw thrown
+}
+
+const MANNER: Manner = {
+  placeOf: ({ timestamp }) => timestamp,
+  full: told,
+  plain: told, // it is source text already
+  leftOut: (count, message) => told({ ...message, type: 'msg', nick: '', msg: leftOut(count) }),
+}
+
+function told({ nick, type, msg, timestamp }: Message): string {
+  return JSON.stringify({ nick: inertNick(nick), type, text: inertText(msg), timestamp })
+}
+
+function newsFrom(messages: readonly Message[], place: Timestamp, pages: Pages): string | undefined {
+  const first = messages.findLastIndex(({ timestamp }) => timestamp <= place) + 1
+  if (first === messages.length) return undefined
+  return pages.get(messages, first, () => `[${pageFrom(messages, first, MANNER).parts.join(',')}]`)
+}
+
+/**
+ * [node_chat] its client escapes `&`, `<` and `>`, and then puts whatever begins with `http://` or `https://` into `href="…"`, up to the next
+ * blank: a quote in it would end the attribute. Blanks are those of ASCII, because engines disagree about the others.
+ */
+function inertText(text: string): string {
+  return text.replaceAll(/https?:\/\/[^ \t\n\v\f\r]*/gi, (url) => url.replaceAll('"', '%22'))
+}
+
+/**
+ * [node_chat] its server allowed nicks of `[\w_\-^!]` only, and its client relies on that: it makes links of URLs in them, and a pattern of its
+ * own. All that means something there is ASCII. So what is not ASCII stays, and of ASCII what it allowed, and blanks and dots.
+ */
+function inertNick(nick: string): string {
+  return nick.replaceAll(/[^\w\-^!. \u0080-\u{10ffff}]|\p{Bidi_Control}/gu, '_')
 }
 
 const rss = (): number => process.memoryUsage.rss()
 
 function answer(res: Response, status: number, body: object, headers: Readonly<Record<string, string>> = {}): void {
-  send(res, status, 'text/json; charset=utf-8', JSON.stringify(body), headers)
+  answerJson(res, status, JSON.stringify(body), headers)
+}
+
+function answerJson(res: Response, status: number, json: string, headers: Readonly<Record<string, string>> = {}): void {
+  send(res, status, 'text/json; charset=utf-8', json, headers)
 }
 
 /** [node_chat] a refusal is 400 with its text; where it had none for it, ours. */

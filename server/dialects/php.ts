@@ -2,20 +2,23 @@
  * The parent protocol: `comet.php` of the PHP tutorial, spoken exactly as its ExtJS client speaks it, on the lobby.
  * [php] marks what the tutorial prescribes. Only translates.
  */
-import type { News } from '../backlog.ts'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
 import { goneSignal, parseTimestamp, readForm, send, type Handler } from '../http.ts'
 import { toMarkdown } from '../markup.ts'
+import type { Timestamp } from '../message.ts'
+import type { Room } from '../room.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
-import { HTML, inertJson, messageHtml, pauseAfterError } from './html.ts'
+import { HTML, HTML_IN_JSON, inertJson, pauseAfterError } from './html.ts'
+import { pageFrom, Pages, type Manner } from './pages.ts'
 
 /** A rich editor's HTML is longer than the Markdown that is kept: so much may be posted for one byte that is kept. */
 const HTML_PER_MARKDOWN = 12
 
 /** [php] one address for both: a `msg` that says something is a post, all else is a poll. */
 export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handler {
+  const pages = new Pages()
   return async (req, res) => {
     const form = await readForm(req, limits.maxMessage * HTML_PER_MARKDOWN)
     const html = form.get('msg') ?? ''
@@ -30,8 +33,11 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
     const asked = form.get('timestamp') || '0'
     try {
       const timestamp = parseTimestamp(asked)
-      const news = await rateLimit.parked(req, () => rooms.until([room], () => room.news(timestamp), { ms: times.phpPoll, signal }))
-      send(res, 200, HTML, encode(news ?? room.quiet))
+      let place: Timestamp | undefined
+      // A place that is later than the room: what comes from now on.
+      const tell = (): string | undefined => newsFrom(room, (place ??= Math.min(timestamp, room.timestamp)), pages)
+      const news = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: times.phpPoll, signal }))
+      send(res, 200, HTML, news ?? answer('', room.timestamp))
     } catch (thrown) {
       // [php] the client's failure handler decodes the body and goes on from its timestamp: 0 where the one that it sent is not usable
       const { status, code, message, headers } = toRoomfileError(thrown)
@@ -42,14 +48,23 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
   }
 }
 
-const encoded = new WeakMap<News, string>()
+const MANNER: Manner = { ...HTML_IN_JSON, placeOf: ({ timestamp }) => timestamp }
 
-/** [php] `msg` holds everything newer, joined; the client inserts it as HTML. */
-function encode(news: News): string {
-  let json = encoded.get(news)
-  if (json === undefined) {
-    json = inertJson({ msg: news.messages.map(messageHtml).join('\n'), timestamp: news.timestamp })
-    encoded.set(news, json)
-  }
-  return json
+/**
+ * [php] `msg` holds what is newer, joined; the client inserts it as HTML, behind all that it was ever told: it cannot forget. So after a reset
+ * it is told what is newer than its own timestamp, and nothing anew.
+ */
+function newsFrom(room: Room, place: Timestamp, pages: Pages): string | undefined {
+  const { messages } = room
+  const first = messages.findLastIndex(({ timestamp }) => timestamp <= place) + 1
+  if (first === messages.length && place > 0) return undefined
+  return pages.get(messages, first, () => {
+    const { parts, last } = pageFrom(messages, first, MANNER)
+    return answer(parts.join('\\n'), last === messages.at(-1) ? room.timestamp : (last?.timestamp ?? room.timestamp))
+  })
+}
+
+/** @param msg as it stands in JSON */
+function answer(msg: string, timestamp: Timestamp): string {
+  return `{"msg":"${msg}","timestamp":${timestamp}}`
 }

@@ -14,6 +14,7 @@ import { openFile, readExactly, stateOf, unlessMissing } from './durable.ts'
 import { RoomFile } from './room-file.ts'
 import { RoomIndex } from './room-index.ts'
 import { RoomLock } from './room-lock.ts'
+import { secretIn } from './secret.ts'
 import { TIMES, type Times } from '../times.ts'
 import type { Warn } from '../warn.ts'
 
@@ -57,6 +58,7 @@ class FileStore implements Store {
   /** Rooms that a post is making just now. */
   readonly #making = new Set<RoomName>()
   #changed: (room?: RoomName) => void = () => {}
+  #secret: Promise<Buffer> | undefined
 
   constructor(options: Required<FileStoreOptions>) {
     this.#options = options
@@ -148,6 +150,15 @@ class FileStore implements Store {
     } finally {
       await handle?.close()
     }
+  }
+
+  secret(): Promise<Buffer> {
+    const { directory, times } = this.#options
+    this.#secret ??= secretIn(join(directory, LOCKS), times.lock).catch((error: unknown) => {
+      this.#secret = undefined // the next one tries again
+      throw fromSystem(error, 'not_kept')
+    })
+    return this.#secret
   }
 
   watch(changed: (room?: RoomName) => void): void {

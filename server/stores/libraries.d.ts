@@ -10,6 +10,6 @@ declare module 'write-file-atomic' {
   export default function writeFileAtomic(
     filename: string,
     data: string,
-    options: { tmpfileCreated: (temporary: string) => Promise<void> },
+    options: { mode?: number; tmpfileCreated?: (temporary: string) => Promise<void> },
   ): Promise<void>
 }

@@ -2,15 +2,18 @@
  * Rooms in memory: the rules without a disk. It is gone with the process, and nobody else can write to it.
  * The floor that benchmarks measure the file store against, and a second witness for the store contract.
  */
+import { randomBytes } from 'node:crypto'
 import { commit, EMPTY, type Backlog, type Limits } from '../backlog.ts'
 import { RoomfileError } from '../errors.ts'
 import { lineOf } from '../message.ts'
 import { LOBBY, type RoomName } from '../room-name.ts'
 import type { Store } from '../store.ts'
+import { KEY_BYTES } from './secret.ts'
 
 /** @param maxRooms rooms that there may be before no post makes another one */
 export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
   const rooms = new Map<RoomName, Backlog>()
+  const secret = randomBytes(KEY_BYTES)
   return {
     read: (room) => Promise.resolve(rooms.get(room) ?? EMPTY),
     append(room, drafts) {
@@ -31,6 +34,7 @@ export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
       const lines = backlog?.messages.map((message) => `${lineOf(message)}\n`)
       return Promise.resolve(backlog && lines && { bytes: Buffer.from(lines.join('')), timestamp: backlog.timestamp })
     },
+    secret: () => Promise.resolve(secret),
     watch() {},
     release: () => Promise.resolve(),
     check: () => Promise.resolve(),

@@ -34,7 +34,7 @@ test('a poll without a timestamp, with 0, or with an empty msg gets all there is
     t.is(answer.headers['content-type'], 'text/html; charset=utf-8')
     const told = JSON.parse(answer.text) as { msg: string; timestamp: number }
     t.is(told.timestamp, timestamp)
-    t.regex(told.msg, /<b>ann<\/b>: .*hello/s)
+    t.regex(told.msg, /<b><bdi>ann<\/bdi><\/b>: .*hello/s)
   }
 })
 

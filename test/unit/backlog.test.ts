@@ -197,3 +197,70 @@ test('a line says all that JSON says, with nothing in it that a terminal or a li
   t.regex(line, /^[\u0020-\u007e]*$/)
   t.deepEqual(JSON.parse(line), backlog.messages[0])
 })
+
+/** A room after so many joins and parts, one commit each. */
+function comings(backlog: Backlog, count: number, limits = LIMITS, now = NOW + 1000): Backlog {
+  return Array.from({ length: count }).reduce<Backlog>(
+    (room, _, n) => commit(room, [{ type: n % 2 ? 'part' : 'join', nick: `ann ${n}`, msg: '' }], limits, now + n).backlog,
+    backlog,
+  )
+}
+
+test('joins and parts push out nothing that was said, and are no gap; as many of them are kept as messages', (t) => {
+  const before = said('a', 'b', 'c', 'd')
+  const after = comings(before, 75)
+  t.deepEqual(textsOf(after), ['a', 'b', 'c', 'd', '', '', '', ''])
+  t.deepEqual(
+    after.messages.slice(4).map(({ nick }) => nick),
+    ['ann 71', 'ann 72', 'ann 73', 'ann 74'],
+  )
+  t.is(after.dropped, before.dropped)
+  const news = newsFrom(after, before.timestamp)
+  t.is(news?.gap, undefined)
+  t.is(news?.messages.length, 4)
+})
+
+test('what is said pushes out what was said longest ago, with the joins and parts before it', (t) => {
+  const [e, f] = [NOW + 5000, NOW + 6000]
+  const room = comings(said('a', 'b'), 2)
+  const more = ['c', 'd', 'e'].reduce((backlog, msg, n) => commit(backlog, [{ msg }], LIMITS, e + n).backlog, room)
+  t.deepEqual(textsOf(more), ['b', '', '', 'c', 'd', 'e'])
+  t.is(more.dropped, NOW)
+  const last = commit(more, [{ msg: 'f' }, { msg: 'g' }], LIMITS, f).backlog
+  t.deepEqual(textsOf(last), ['d', 'e', 'f', 'g'])
+})
+
+test('joins and parts leave a full file before anything that was said does', (t) => {
+  const limits = { ...LIMITS, backlog: 100, maxFile: 5000 }
+  const full = Array.from({ length: 60 }).reduce<Backlog>(
+    (room, _, n) => commit(room, [{ msg: 'x'.repeat(100) }], limits, NOW + n).backlog,
+    EMPTY,
+  )
+  const texts = textsOf(full)
+  const after = comings(full, 90, limits)
+  t.deepEqual(textsOf(after).slice(0, texts.length), texts)
+  t.true(after.messages.length > texts.length)
+  t.true(linesOf(after).join('\n').length + 1 <= limits.maxFile)
+  const longest = commit(full, [{ type: 'join', nick: '\ud800'.repeat(50), msg: '' }], limits, NOW + 9000).backlog
+  t.deepEqual(textsOf(longest).slice(0, texts.length), texts)
+})
+
+test('take in: that another process left out old joins and parts is no edit, and no gap', (t) => {
+  const known = comings(said('a', 'b'), 3)
+  const other = comings(known, 3, LIMITS, NOW + 2000)
+  t.deepEqual(textsOf(other), ['a', 'b', '', '', '', ''])
+  const taken = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
+  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false })
+  const [, , join = ''] = linesOf(known)
+  const withoutA = [...linesOf(other)].filter((_, i) => i !== 0)
+  t.true(takeIn(known, found([join, ...withoutA.slice(1)], other.timestamp), LIMITS, NOW + 5000).edit)
+})
+
+test('take in: of many joins and parts by another process nothing known is left but what was said', (t) => {
+  const known = comings(said('a', 'b'), 4)
+  const other = comings(known, 9, LIMITS, NOW + 2000)
+  const { backlog, edit } = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
+  t.false(edit)
+  t.deepEqual(backlog, other)
+  t.is(newsFrom(backlog, known.timestamp)?.gap, undefined)
+})
