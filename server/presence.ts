@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { RoomfileError } from './errors.ts'
+import { own } from './message.ts'
 import { Waiters, type Deadlines } from './waiters.ts'
 
 export type SessionId = string
@@ -24,6 +25,13 @@ export interface Attendance {
 
 /** 1 to 50 characters of any script; no control characters, no separators of lines, no blanks at the ends. */
 const NICK = /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u
+
+/**
+ * The number of the newest change in any room. It begins anywhere, so that one from before a restart is not taken for one of now. No two
+ * changes have the same, so that a room that was let go and comes back does not repeat one; and all that nobody came to yet have the first.
+ */
+const NOBODY_CAME = Date.now()
+let newest = NOBODY_CAME
 
 interface Lease extends Session {
   /** The client's own id for it, which nobody else knows. */
@@ -49,8 +57,7 @@ export class Presence {
   readonly #options: PresenceOptions
   readonly #leases = new Map<SessionId, Lease>()
   readonly #byNick = new Map<string, Lease>()
-  /** Begins anywhere, so that a number from before a restart is not taken for one of now. */
-  #version = Date.now()
+  #version = NOBODY_CAME
   #attendance: Attendance | undefined
 
   constructor(options: PresenceOptions) {
@@ -91,10 +98,11 @@ export class Presence {
    * @throws RoomfileError `bad_nick`, `nick_taken`
    */
   join(nick: string, cid?: string): Session {
-    this.checkFree(checkedNick(nick))
-    const lease = { id: randomUUID(), nick, cid, until: 0, parked: 0, typingUntil: 0 }
+    const name = checkedNick(nick)
+    this.checkFree(name)
+    const lease = { id: randomUUID(), nick: name, cid, until: 0, parked: 0, typingUntil: 0 }
     this.#leases.set(lease.id, lease)
-    this.#byNick.set(keyOf(nick), lease)
+    this.#byNick.set(keyOf(name), lease)
     this.#renew(lease)
     this.#watch(lease)
     this.#changed()
@@ -202,7 +210,7 @@ export class Presence {
   }
 
   #changed(): void {
-    this.#version += 1
+    this.#version = newest += 1
     this.#attendance = undefined
     this.waiters.wake()
   }
@@ -214,7 +222,7 @@ export class Presence {
  */
 export function checkedNick(nick: unknown): string {
   if (typeof nick !== 'string' || !NICK.test(nick)) throw new RoomfileError('bad_nick')
-  return nick
+  return own(nick)
 }
 
 /** Two nicks with one key are the same to the eye, or to whoever reads them aloud: composed alike, and folded (ß is ss, ς is σ). */
