@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import proxyAddr from 'proxy-addr'
+import { usualBudget } from './memory.ts'
 import { parsed, UsageError } from './usage.ts'
 
 /** Everything that can be set, checked. Sizes in bytes of UTF-8. */
@@ -21,6 +22,8 @@ export interface Config {
   readonly maxMessage: number
   /** The largest room file. */
   readonly maxFile: number
+  /** Bytes for all that is kept for convenience: what can be read or made again. */
+  readonly memory: number
   /** Posts a second from one address; 0 lifts all limits. */
   readonly rateLimit: number
   /** Proxies whose word about the client's address is believed. */
@@ -51,6 +54,7 @@ export const DEFAULTS: Config = {
   backlog: 200,
   maxMessage: 16 * KIB,
   maxFile: 8 * MIB,
+  memory: usualBudget(),
   rateLimit: 100,
   trustProxy: [],
   token: undefined,
@@ -72,6 +76,7 @@ const TABLE: readonly Row[] = [
   ['--backlog <number>', 'messages that a room keeps', whole(1, 1_000_000)],
   ['--max-message <size>', 'the longest message', size, '16k'],
   ['--max-file <size>', 'the largest room file', size, '8m'],
+  ['--memory <size>', 'what may be kept in memory of rooms that can be read again', size, "an eighth of the machine's, 64m to 1024m"],
   ['--token <secret>', 'a shared secret that every request needs', secret],
   ['--cors <origins>', 'other sites whose pages may read and post: https://example.org,…', origins, 'none'],
   ['--frame-ancestors <origins>', 'sites that may show the page in a frame: self, none, *, https://example.org,…', ancestors, 'self'],

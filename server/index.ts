@@ -9,6 +9,7 @@ import { app } from './app.ts'
 import { DEFAULTS, isLoopback, type Config } from './config.ts'
 import { connections } from './connections.ts'
 import { guard } from './guard.ts'
+import { Memory } from './memory.ts'
 import { pageHandler } from './page.ts'
 import { rateLimit } from './rate-limit.ts'
 import { Rooms } from './rooms.ts'
@@ -29,6 +30,8 @@ export interface Roomfile {
   /** Where it listens: `http://localhost:8080`. */
   readonly url: string
   readonly port: number
+  /** What it holds at the moment: how many rooms are in memory, and how many bytes of them are kept for convenience (`memory`). */
+  readonly held: () => { readonly rooms: number; readonly memory: number }
   /** Answers every parked poll, lets commits finish, and stops listening. Resolves when nothing is left open. */
   close(): Promise<void>
 }
@@ -55,7 +58,8 @@ export async function roomfile(
   const frameAncestors = config.frameAncestors.map((who) => (who === 'self' || who === 'none' ? `'${who}'` : who)).join(' ')
   const page = pageHandler({ own: config.client, frameAncestors, shared: config.cors.length > 0 })
   const store = await openStore(config, durations, warn)
-  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, times: durations, warn })
+  const memory = new Memory(config.memory)
+  const rooms = new Rooms({ store, memory, leaseMs: config.lease * 1000, times: durations, warn })
   const limit = rateLimit({ postsPerSecond: config.rateLimit, trustProxy: config.trustProxy })
   const isLocal = isLoopback(config.host) && config.trustProxy.length === 0
   const site = app({
@@ -81,6 +85,7 @@ export async function roomfile(
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     port,
+    held: () => ({ rooms: rooms.size, memory: memory.bytes }),
     async close() {
       await open.close(() => rooms.endWaits())
       await rooms.endSessions()

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import proxyAddr from 'proxy-addr'
 import { BurstyRateLimiter, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { BUDGETS } from './budgets.ts'
 import { RoomfileError } from './errors.ts'
 
 /** Posts that may come at once, as a multiple of the posts a second; given back within a minute. */
@@ -17,8 +18,8 @@ const WRONG_TOKENS_SECONDS = 60
 export interface RateLimit {
   /** Counts a post. @throws RoomfileError `too_many_posts`, with Retry-After */
   post(req: IncomingMessage): Promise<void>
-  /** Counts a poll for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
-  parked<T>(req: IncomingMessage, work: () => Promise<T>): Promise<T>
+  /** Counts a poll and the rooms that it names for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
+  parked<T>(req: IncomingMessage, work: () => Promise<T>, rooms?: number): Promise<T>
   /** Counts a token that is wrong, and lets a right one pass as long as there were not too many. @throws RoomfileError `too_many_tries`, with Retry-After */
   guess(req: IncomingMessage, isRight: boolean): Promise<void>
 }
@@ -37,23 +38,26 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
   const steady = new RateLimiterMemory({ keyPrefix: 'post', points: postsPerSecond, duration: 1 })
   const burst = new RateLimiterMemory({ keyPrefix: 'burst', points: postsPerSecond * BURST, duration: BURST_SECONDS })
   const posts = new BurstyRateLimiter(steady, burst)
-  const parked = new Map<string, number>()
+  const parked = new Map<string, { polls: number; rooms: number }>()
   return {
     guess,
     async post(req) {
       await posts.consume(proxyAddr(req, trust)).catch((refused: unknown) => refuse('too_many_posts', refused))
     },
-    async parked(req, work) {
+    async parked(req, work, rooms = 1) {
       const address = proxyAddr(req, trust)
-      const count = parked.get(address) ?? 0
-      if (count >= MOST_PARKED) throw new RoomfileError('too_many_polls', undefined, { headers: { 'Retry-After': '5' } })
-      parked.set(address, count + 1)
+      const count = parked.get(address) ?? { polls: 0, rooms: 0 }
+      if (count.polls >= MOST_PARKED || count.rooms + rooms > BUDGETS.parkedRooms)
+        throw new RoomfileError('too_many_polls', undefined, { headers: { 'Retry-After': '5' } })
+      parked.set(address, count)
+      count.polls += 1
+      count.rooms += rooms
       try {
         return await work()
       } finally {
-        const left = (parked.get(address) ?? 1) - 1
-        if (left > 0) parked.set(address, left)
-        else parked.delete(address)
+        count.polls -= 1
+        count.rooms -= rooms
+        if (count.polls === 0) parked.delete(address)
       }
     },
   }

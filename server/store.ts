@@ -32,7 +32,13 @@ export interface Store {
    */
   watch(changed: (room?: RoomName) => void): void
 
-  /** Frees what is held open for a room that nobody uses at the moment. */
+  /** Whether a room holds what it did at this timestamp, and nothing waits to be taken in. It costs no more than a look at the file's name. */
+  isAt(room: RoomName, timestamp: Timestamp): Promise<boolean>
+
+  /** Lets go of a room's messages, where they can be read again. What comes to the room meanwhile is taken in by the next `read`. */
+  letGo(room: RoomName): void
+
+  /** Frees what is held for a room that nobody uses at the moment. */
   release(room: RoomName): Promise<void>
 
   close(): Promise<void>

@@ -21,7 +21,7 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
     async post(req, res) {
       const form = await readForm(req, maxForm(limits))
       await rateLimit.post(req)
-      await rooms.get(LOBBY).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
+      await rooms.get(LOBBY, res).post(draftOf({ msg: form.get('msg') ?? '' }, limits))
       send(res, 200, HTML, '')
     },
 
@@ -30,7 +30,7 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
       const signal = goneSignal(res)
       try {
         const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
-        const room = rooms.get(LOBBY)
+        const room = rooms.get(LOBBY, res)
         const fresh = await rateLimit.parked(req, () =>
           rooms.until([room], () => messagesBehind(cursor, room.messages), { ms: times.geventPoll, signal }),
         )

@@ -11,9 +11,11 @@ import {
   formIn,
   goneSignal,
   parseTimestamp,
+  JSON_TYPE,
   queryValue,
   readBody,
   send,
+  sendHead,
   sendJson,
   sendNothing,
   sendNotModified,
@@ -23,7 +25,7 @@ import {
 } from '../http.ts'
 import type { Timestamp } from '../message.ts'
 import { checkedNick, type SessionId } from '../presence.ts'
-import type { Room } from '../room.ts'
+import type { Room, Told } from '../room.ts'
 import { roomName } from '../room-name.ts'
 import type { Rooms } from '../rooms.ts'
 import type { Store } from '../store.ts'
@@ -60,7 +62,7 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
   const maxBody = limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS
   return {
     async post(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       await rateLimit.post(req)
       const fields = fieldsIn(await readBody(req, maxBody))
       const { id, timestamp } = await room.post(draftOf(fields, limits), sessionOf(fields))
@@ -68,31 +70,38 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     },
 
     async poll(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
       const presence = queryValue(req, 'presence')
       const version = presence === undefined ? undefined : parseVersion(presence)
       const session = queryValue(req, 'session')
       const { timestamp, conditional } = await timestampIn(req, room)
-      const tell = (): News | undefined => room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+      const isHead = req.method === 'HEAD'
+      const tell = (): News | Told | undefined | Promise<Told | undefined> => {
+        if (isHead) return timestamp === room.timestamp ? undefined : room.quiet // nothing is made for a body that is not sent
+        return room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+      }
       const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
       const news = await rateLimit.parked(req, () => (session === undefined ? poll() : room.presence.attend(session, poll)))
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.quiet
-      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.attendance }) : encode(told)
-      sendJson(res, 200, json, validators(told.timestamp))
+      if (isHead) return sendHead(res, validators(told.timestamp))
+      const answer = isNews(room, version) ? encodeWith(told, { presence: room.presence.attendance }) : encode(told)
+      send(res, 200, JSON_TYPE, answer, validators(told.timestamp))
     },
 
     async rooms(req, res) {
       const poll = queryValue(req, 'poll')
       if (poll === undefined) return sendJson(res, 200, JSON.stringify({ rooms: await summaries(rooms) }))
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
-      const told = await rateLimit.parked(req, () => pollMany(questionsIn(poll), rooms, wait))
-      sendJson(res, 200, `{"rooms":{${told.join(',')}}}`)
+      const questions = questionsIn(poll)
+      if (req.method === 'HEAD') return sendHead(res)
+      const told = await rateLimit.parked(req, () => pollMany(questions, rooms, wait, res), questions.length)
+      send(res, 200, JSON_TYPE, told)
     },
 
     async join(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       await rateLimit.post(req)
       const { nick, cid } = fieldsIn(await readBody(req, OTHER_FIELDS))
       const session = await room.join(checkedNick(nick), checkedCid(cid))
@@ -100,25 +109,27 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     },
 
     async leave(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       if (!(await room.leave(req.params['session'] ?? ''))) throw new RoomfileError('no_session')
       sendNothing(res)
     },
 
     async typing(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       await rateLimit.post(req)
       room.presence.type(sessionOf(fieldsIn(await readBody(req, OTHER_FIELDS))) ?? '')
       sendNothing(res)
     },
 
     who(req, res) {
-      sendJson(res, 200, JSON.stringify(rooms.get(nameIn(req)).presence.attendance))
+      sendJson(res, 200, JSON.stringify(rooms.get(nameIn(req), res).presence.attendance))
     },
 
     async file(req, res) {
       const name = nameIn(req)
-      await rooms.get(name).look() // what is in the file belongs to the room: it has its ids and timestamps
+      const room = rooms.get(name, res)
+      await room.look() // what is in the file belongs to the room: it has its ids and timestamps
+      await room.load() // one copy of its bytes for all who ask
       const content = await store.file(name)
       if (!content) throw new RoomfileError('no_room')
       const { bytes, timestamp } = content

@@ -20,14 +20,14 @@ export interface NodeChat {
 }
 
 export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): NodeChat {
-  const lobby = (): ReturnType<typeof rooms.get> => rooms.get(LOBBY)
+  const lobby = (res: Response): ReturnType<typeof rooms.get> => rooms.get(LOBBY, res)
   return {
     async join(req, res) {
       const nick = queryValue(req, 'nick') ?? ''
       if (nick === '') return answer(res, 400, { error: 'Bad nick.' })
       try {
         await rateLimit.post(req)
-        const { id } = await lobby().join(nick)
+        const { id } = await lobby(res).join(nick)
         answer(res, 200, { id, nick, rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })
@@ -35,7 +35,7 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
     },
 
     async part(req, res) {
-      await lobby().leave(queryValue(req, 'id') ?? '')
+      await lobby(res).leave(queryValue(req, 'id') ?? '')
       answer(res, 200, { rss: rss() })
     },
 
@@ -45,7 +45,7 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
       if (text === '') return answer(res, 400, { error: 'No such session id' })
       try {
         await rateLimit.post(req)
-        await lobby().post(draftOf({ msg: text }, limits), id)
+        await lobby(res).post(draftOf({ msg: text }, limits), id)
         answer(res, 200, { rss: rss() })
       } catch (thrown) {
         refuse(res, thrown, { no_session: 'No such session id' })
@@ -55,7 +55,7 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
     async recv(req, res) {
       const since = Number(queryValue(req, 'since') || NaN)
       if (!Number.isFinite(since)) return answer(res, 400, { error: 'Must supply since parameter' })
-      const room = lobby()
+      const room = lobby(res)
       const id = queryValue(req, 'id') ?? ''
       let place: number | undefined
       const tell = (): readonly Message[] | undefined => {
@@ -77,7 +77,7 @@ export function nodeChat({ rooms, limits, times, rateLimit }: DialectOptions): N
     },
 
     who(_req, res) {
-      answer(res, 200, { nicks: lobby().presence.attendance.who, rss: rss() })
+      answer(res, 200, { nicks: lobby(res).presence.attendance.who, rss: rss() })
     },
   }
 }

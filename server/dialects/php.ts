@@ -19,7 +19,7 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
   return async (req, res) => {
     const form = await readForm(req, limits.maxMessage * HTML_PER_MARKDOWN)
     const html = form.get('msg') ?? ''
-    const room = rooms.get(LOBBY)
+    const room = rooms.get(LOBBY, res)
     if (html !== '') {
       const msg = toMarkdown(html)
       await rateLimit.post(req)

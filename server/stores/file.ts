@@ -4,8 +4,11 @@
  */
 import { access, constants, mkdir, readdir, stat, unlink } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import type { Limits } from '../backlog.ts'
+import { LRUCache } from 'lru-cache'
+import { EMPTY, type Backlog, type Limits } from '../backlog.ts'
+import { BUDGETS } from '../budgets.ts'
 import { fromSystem } from '../errors.ts'
+import type { Timestamp } from '../message.ts'
 import { isRoomName, type RoomName } from '../room-name.ts'
 import type { RoomContent, RoomSummary, Store } from '../store.ts'
 import { DirectoryWatch } from './directory-watch.ts'
@@ -49,9 +52,17 @@ class FileStore implements Store {
   readonly #options: Required<FileStoreOptions>
   readonly #watch: DirectoryWatch
   readonly #files = new Map<RoomName, RoomFile>()
+  /** Rooms in service that nobody ever wrote to: of these nothing else is kept. */
+  readonly #empty = new Set<RoomName>()
+  /** Those whose lock is held open. */
+  readonly #locked = new LRUCache<RoomFile, true>({
+    max: BUDGETS.openLocks,
+    disposeAfter: (_open, file, reason) => this.#closeLock(file, reason),
+  })
   /** How many lines a file had in one state: so that listing rooms reads only those that changed. */
   readonly #counted = new Map<RoomName, { readonly signature: Signature; readonly messages: number }>()
   #changed: (room?: RoomName) => void = () => {}
+  #isClosed = false
 
   constructor(options: Required<FileStoreOptions>) {
     this.#options = options
@@ -80,7 +91,32 @@ class FileStore implements Store {
     }
   }
 
-  read: Store['read'] = (room) => this.#file(room).read()
+  async read(room: RoomName): Promise<Backlog> {
+    if (this.#files.has(room)) return this.#file(room).read()
+    const wasEmpty = this.#empty.has(room)
+    // What is wrong with the directory is told by a look at the room's file.
+    const isThere = await this.#isThere(room, wasEmpty).catch(() => true)
+    if (this.#isClosed) return EMPTY // it would open what nobody closes
+    if (isThere || this.#files.has(room)) return this.#file(room).read()
+    this.#empty.add(room)
+    return EMPTY
+  }
+
+  /** Whether there is a room, or was one: to ask for a room that nobody wrote to makes nothing, not even its lock. */
+  async #isThere(room: RoomName, wasEmpty: boolean): Promise<boolean> {
+    const paths = wasEmpty ? [this.#path(room)] : [this.#path(room), this.#lockPath(room)]
+    for (const path of paths) if (await stat(path).catch(unlessMissing)) return true
+    return false
+  }
+
+  isAt(room: RoomName, timestamp: Timestamp): Promise<boolean> {
+    return this.#files.get(room)?.isAt(timestamp) ?? Promise.resolve(false)
+  }
+
+  letGo(room: RoomName): void {
+    const failed = (error: unknown): void => this.#options.warn('could not let go of a room', { room, error })
+    this.#files.get(room)?.letGo().catch(failed)
+  }
 
   append: Store['append'] = (room, drafts) => this.#file(room).append(drafts)
 
@@ -123,10 +159,14 @@ class FileStore implements Store {
   async release(room: RoomName): Promise<void> {
     const file = this.#files.get(room)
     this.#files.delete(room)
+    this.#empty.delete(room)
+    if (file) this.#locked.delete(file)
     await file?.close()
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
+    this.#changed = () => {}
     await this.#watch.close()
     await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
   }
@@ -134,14 +174,16 @@ class FileStore implements Store {
   #hint(path: string | undefined): void {
     if (path === undefined) return this.#changed()
     const room = roomOf(path)
-    if (room !== undefined && this.#files.has(room)) this.#changed(room)
+    if (room !== undefined && (this.#files.has(room) || this.#empty.has(room))) this.#changed(room)
   }
 
   #file(room: RoomName): RoomFile {
     let file = this.#files.get(room)
     if (!file) {
       const { directory, limits, times, warn } = this.#options
-      file = new RoomFile({
+      const opened: RoomFile = new RoomFile({
+        wasEmpty: this.#empty.delete(room),
+        lockOpened: () => this.#locked.set(opened, true),
         path: this.#path(room),
         lockPath: this.#lockPath(room),
         aside: join(directory, ASIDE),
@@ -150,9 +192,14 @@ class FileStore implements Store {
         lookAgain: () => this.#changed(room),
         warn,
       })
+      file = opened
       this.#files.set(room, file)
     }
     return file
+  }
+
+  #closeLock(file: RoomFile, reason: string): void {
+    if (reason === 'evict') file.closeLock().catch((error: unknown) => this.#options.warn('could not close a lock', { error }))
   }
 
   #path(room: RoomName): string {
