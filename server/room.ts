@@ -17,7 +17,7 @@ const MOST_READY = 4
 
 /** What a room weighs in memory, measured: itself, each of its messages, and each byte of its file (as bytes, as texts, as answers). */
 const ROOM_WEIGHT = 6000
-const MESSAGE_WEIGHT = 700
+const MESSAGE_WEIGHT = 250
 const BYTE_WEIGHT = 6
 
 /** What a cid weighs that is remembered, besides its characters. */
@@ -124,12 +124,15 @@ export class Room {
    * Sees to it that we know where the room stands. Calls that come while the store is asked share the next look, so each hears of all that was
    * there when it called.
    */
-  look(): Promise<void> {
-    this.#looking ??= sharing(async () => {
-      const { store } = this.#around
-      if (!this.#isLetGo || !(await store.isAt(this.name, this.#timestamp))) this.#adopt(await store.read(this.name))
-    })
-    return this.#held(this.#looking)
+  async look(): Promise<void> {
+    const looking = (this.#looking ??= sharing(() => this.#look()))
+    await this.#held(looking)
+    if (!this.#backlog && !looking.isRunning) this.#looking = undefined // many rooms may be waited in that nobody writes to
+  }
+
+  async #look(): Promise<void> {
+    const { store } = this.#around
+    if (!this.#isLetGo || !(await store.isAt(this.name, this.#timestamp))) this.#adopt(await store.read(this.name))
   }
 
   /** What the room holds, read again where it was let go. */

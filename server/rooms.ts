@@ -93,6 +93,7 @@ export class Rooms {
     this.#used.set(answering, used)
     const end = (): void => {
       for (const room of used) room.release()
+      used.clear()
     }
     try {
       return await work()

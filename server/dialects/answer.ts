@@ -52,7 +52,7 @@ function isShort({ messages }: News): boolean {
   return true
 }
 
-export function lengthOf(buffers: readonly Buffer[]): number {
+function lengthOf(buffers: readonly Buffer[]): number {
   return buffers.reduce((sum, { length }) => sum + length, 0)
 }
 

@@ -121,8 +121,12 @@ export class RoomFile {
   async #look(): Promise<Backlog> {
     if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
     if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
-    const settled = await this.#lock.hold(() => this.#settle([], true))
-    return settled?.backlog ?? this.#known ?? EMPTY
+    for (let patience = PATIENCE; ; patience--) {
+      const settled = await this.#lock.hold(() => this.#settle([], this.#known !== undefined || patience > 0))
+      const backlog = settled?.backlog ?? this.#known
+      if (backlog) return backlog
+      await delay(this.#options.times.quiet) // what was known is let go: nothing can be said until the edit is quiet
+    }
   }
 
   /** A room that was never read, where nothing can be locked or written: its file says all, if it is as a commit left it. */
@@ -240,7 +244,8 @@ export class RoomFile {
     const found = this.#found(snapshot, waits ? end : snapshot.bytes.length, edited)
     // A line that is still being written explains an mtime that no message has.
     const taken = this.#takeIn(known, waits && known ? { ...found, mtime: known.timestamp } : found)
-    const early = taken.edit && patient && known !== undefined && !this.#isQuiet(snapshot)
+    const isFirst = known === undefined && this.#letGo === undefined
+    const early = taken.edit && patient && !isFirst && !this.#isQuiet(snapshot)
     if (waits || early) this.#lookAgainSoon()
     else this.#unquiet = undefined
     if (early) return undefined
