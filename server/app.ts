@@ -26,7 +26,7 @@ export interface AppOptions extends DialectOptions {
 type Method = 'GET' | 'POST' | 'DELETE'
 
 export function app(options: AppOptions): RequestListener {
-  const { guard, store } = options
+  const { guard, rooms: inUse, store } = options
   const { post, poll, rooms, file, join, leave, typing, who } = native(options)
   const comet = php(options)
   const node = nodeChat(options)
@@ -65,7 +65,8 @@ export function app(options: AppOptions): RequestListener {
   })
   site.use(guard.admit)
   for (const [path, methods] of Object.entries(sitemap)) {
-    for (const [method, handler] of Object.entries(methods)) site.add(method as Method, path, handler)
+    for (const [method, handler] of Object.entries(methods))
+      site.add(method as Method, path, (req, res) => inUse.during(res, () => handler(req, res)))
     site.all(path, refuse(Object.keys(methods)))
   }
   site.get('*', (req, res, next) => options.page(req, res, () => void next()))

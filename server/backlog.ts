@@ -161,6 +161,12 @@ function sizeOf(messages: readonly Message[]): Size {
   return { said, moves }
 }
 
+/** The bytes that messages take in the file. */
+export function bytesOf(messages: readonly Message[]): number {
+  const { said, moves } = sizeOf(messages)
+  return said.bytes + moves.bytes
+}
+
 function bytesWithNewline(message: Message): number {
   return bytesIn(lineOf(message)) + 1
 }

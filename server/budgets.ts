@@ -58,4 +58,21 @@ export const BUDGETS = {
   dialectHtmlKept: 16 * 1024 * 1024,
   /** Sessions of node_chat that ended on purpose, of those from before a restart: their ids are still good otherwise. */
   partedSessions: 1000,
+  /**
+   * Bytes of one answer to a poll for many rooms. Rooms that do not fit are told by the next poll, because their timestamp has not moved.
+   * Four of the largest rooms that the default `--max-file` allows; a room that is larger by itself is told alone.
+   */
+  manyRoomsAnswer: 32 * 1024 * 1024,
+  /**
+   * Rooms that the parked polls of one address name together. It is enough for 1,000 polls with 20 rooms each, or 200 with as many as there
+   * may be; 20,000 rooms that nobody wrote to take about 20 MB.
+   */
+  parkedRooms: 20_000,
+  /**
+   * Rooms that are looked at in one safety look. With more rooms parked in, each has its turn later: should an event be missed, that is how
+   * late we are. So many take some 30 ms of CPU.
+   */
+  safetyLooks: 1000,
+  /** Room locks that are held open, each an open file. Beyond it the one that was used the longest ago is closed. */
+  openLocks: 256,
 } as const

@@ -21,6 +21,7 @@ import {
   whole,
   type Kind,
 } from './kinds.ts'
+import { usualBudget } from './memory.ts'
 import { parsed, UsageError } from './usage.ts'
 
 /** Everything that can be set, checked. Sizes in bytes of UTF-8. */
@@ -40,6 +41,8 @@ export interface Config {
   readonly maxRooms: number
   /** People that may be in one room. */
   readonly maxPeople: number
+  /** Bytes for all that is kept for convenience: what can be read or made again. */
+  readonly memory: number
   /** Posts a second from one address; 0 lifts all limits of an address. */
   readonly rateLimit: number
   /** Proxies whose word about the client's address is believed. */
@@ -69,6 +72,7 @@ const DEFAULTS: Config = {
   maxFile: 8 * MIB,
   maxRooms: 10_000,
   maxPeople: 500,
+  memory: usualBudget(),
   rateLimit: 100,
   trustProxy: [],
   token: undefined,
@@ -92,6 +96,7 @@ const TABLE: readonly Row[] = [
   ['--max-file <size>', 'the largest room file', size, '8m'],
   ['--max-rooms <number>', 'rooms that there may be before no post makes another', whole(1, 1_000_000)],
   ['--max-people <number>', 'people that may be in one room', whole(1, 100_000)],
+  ['--memory <size>', 'what may be kept in memory of rooms that can be read again', size, "an eighth of the machine's, 64m to 1024m"],
   ['--token <secret>', 'a shared secret that every request needs', secret],
   ['--cors <origins>', 'other sites whose pages may read and post: https://example.org,…', origins, 'none'],
   ['--frame-ancestors <origins>', 'sites that may show the page in a frame: self, none, *, https://example.org,…', ancestors, 'self'],

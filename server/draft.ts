@@ -1,7 +1,7 @@
 /** What may be posted: the one door for messages from outside, whichever dialect brings them. */
 import type { Limits } from './backlog.ts'
 import { RoomfileError } from './errors.ts'
-import { bytesIn, type Draft } from './message.ts'
+import { bytesIn, own, type Draft } from './message.ts'
 import { checkedNick } from './presence.ts'
 
 const MOST_CID = 100
@@ -19,7 +19,7 @@ export function draftOf(fields: { msg?: unknown; nick?: unknown; cid?: unknown }
   if (bytes > limits.maxMessage) throw new RoomfileError('too_large', `the message has ${bytes} bytes; ${limits.maxMessage} are the most`)
   const by = nick === '' ? '' : checkedNick(nick)
   const id = checkedCid(cid)
-  return id === undefined ? { msg, nick: by } : { msg, nick: by, cid: id }
+  return id === undefined ? { msg: own(msg), nick: by } : { msg: own(msg), nick: by, cid: id }
 }
 
 /**
@@ -29,5 +29,5 @@ export function draftOf(fields: { msg?: unknown; nick?: unknown; cid?: unknown }
 export function checkedCid(cid: unknown): string | undefined {
   if (cid === undefined || cid === null) return undefined
   if (typeof cid !== 'string' || cid === '' || cid.length > MOST_CID) throw new RoomfileError('bad_cid')
-  return cid
+  return own(cid)
 }

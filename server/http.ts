@@ -109,7 +109,16 @@ export function parseTimestamp(text: string): Timestamp {
   throw new RoomfileError('bad_timestamp', `a timestamp is a whole number of milliseconds, not ${quoted(text)}`)
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8'
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** An answer's body as bytes that other answers share, one behind the other: it is sent as it is, and never joined for one client. */
+export interface Pieces {
+  readonly buffers: readonly Buffer[]
+  /** Whom the bytes belong to: it is kept for as long as they are sent, so that whoever asks meanwhile gets the same. */
+  readonly of?: object | undefined
+}
+
+const sending = new WeakMap<Response, Pieces>()
 
 export function sendJson(res: Response, status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
   send(res, status, JSON_TYPE, body, headers)
@@ -120,19 +129,39 @@ export function send(
   res: Response,
   status: number,
   type: string,
-  body: Buffer | string,
+  body: Buffer | string | Pieces,
   headers: Readonly<Record<string, string>> = {},
 ): void {
   if (res.headersSent || res.destroyed) return
-  res.writeHead(status, {
+  const isWhole = typeof body === 'string' || Buffer.isBuffer(body)
+  const length = isWhole ? Buffer.byteLength(body) : body.buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+  res.writeHead(status, headOf(type, { 'Content-Length': String(length), ...headers }))
+  if (isWhole) {
+    res.end(body)
+    return
+  }
+  sending.set(res, body)
+  res.cork()
+  for (const buffer of body.buffers) res.write(buffer)
+  res.end()
+  res.uncork()
+}
+
+/** Answers a HEAD without making the body that there would be. */
+export function sendHead(res: Response, headers: Readonly<Record<string, string>> = {}): void {
+  if (res.headersSent || res.destroyed) return
+  res.writeHead(200, headOf(JSON_TYPE, headers))
+  res.end()
+}
+
+function headOf(type: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+  return {
     'Content-Type': type,
-    'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     'Cross-Origin-Resource-Policy': 'same-origin',
     ...headers,
-  })
-  res.end(body)
+  }
 }
 
 /** Tells a client that what it asked for is done. */

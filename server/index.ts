@@ -10,6 +10,7 @@ import { app } from './app.ts'
 import { checkedConfig, isLoopback, type Config } from './config.ts'
 import { connections } from './connections.ts'
 import { guard } from './guard.ts'
+import { Memory } from './memory.ts'
 import { pageHandler } from './page.ts'
 import { rateLimit } from './rate-limit.ts'
 import { Rooms } from './rooms.ts'
@@ -30,6 +31,8 @@ export interface Roomfile {
   /** Where it listens: `http://localhost:8080`. */
   readonly url: string
   readonly port: number
+  /** What it holds at the moment: how many rooms are in memory, and how many bytes of them are kept for convenience (`memory`). */
+  readonly held: () => { readonly rooms: number; readonly memory: number }
   /** Answers every parked poll, lets commits finish, and stops listening. Resolves when nothing is left open. */
   close(): Promise<void>
 }
@@ -60,7 +63,8 @@ export async function roomfile(
   const isLocal = isLoopback(config.host) && config.trustProxy.length === 0
   const entrance = guard({ token: config.token, cors: config.cors, isLocal, frameAncestors, rateLimit: limit })
   const store = await openStore(config, durations, warn)
-  const rooms = new Rooms({ store, leaseMs: config.lease * 1000, maxPeople: config.maxPeople, times: durations, warn })
+  const memory = new Memory(config.memory)
+  const rooms = new Rooms({ store, memory, leaseMs: config.lease * 1000, maxPeople: config.maxPeople, times: durations, warn })
   const site = app({ guard: entrance, rooms, store, limits: config, times: durations, rateLimit: limit, page, warn })
   const open = connections(site, {
     maxHeaderSize: config.maxMessage * LONGEST_ESCAPE + OTHER_HEADERS,
@@ -79,6 +83,7 @@ export async function roomfile(
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     port,
+    held: () => ({ rooms: rooms.size, memory: memory.bytes }),
     async close() {
       await open.close(() => rooms.endWaits())
       await rooms.endSessions()

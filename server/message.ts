@@ -92,6 +92,14 @@ export function jsonEscape(char: string): string {
   return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
+/**
+ * The same text in memory of its own. One that was cut out of a longer text keeps all of that in memory for as long as it lives: what is kept
+ * must not be so cut.
+ */
+export function own(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string
+}
+
 /** The length of a text in the file, in bytes of UTF-8. */
 export function bytesIn(text: string): number {
   return Buffer.byteLength(text)
@@ -104,7 +112,7 @@ export function bytesIn(text: string): number {
 export function readLine(text: string, maxMessage: number): FoundLine {
   const object = objectIn(text)
   if (object === undefined) {
-    const msg = clip(text, maxMessage)
+    const msg = own(clip(text, maxMessage))
     return { text, saying: { type: 'msg', nick: '', msg }, stamp: undefined, whole: msg === text }
   }
   const { id, timestamp, type, nick, msg: said, cid, ...more } = object

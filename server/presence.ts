@@ -6,6 +6,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { BUDGETS } from './budgets.ts'
 import { RoomfileError } from './errors.ts'
 import type { TakePlace } from './rate-limit.ts'
+import { own } from './message.ts'
 import { Waiters, type Deadlines } from './waiters.ts'
 
 export type SessionId = string
@@ -45,6 +46,13 @@ interface Change {
 /** 1 to 50 characters of any script; no control characters, nor those that turn the direction of writing; no separators of lines, no blanks at the ends. */
 const NICK = /^(?!\s)[^\p{Cc}\p{Bidi_Control}\u2028\u2029]{1,50}(?<!\s)$/u
 
+/**
+ * The number of the newest change in any room. It begins anywhere, so that one from before a restart is not taken for one of now. No two
+ * changes have the same, so that a room that was let go and comes back does not repeat one; and all that nobody came to yet have the first.
+ */
+const NOBODY_CAME = Date.now() * 1000 + randomInt(1000)
+let newest = NOBODY_CAME
+
 interface Lease extends Session {
   /** The client's own id for it, which nobody else knows. */
   readonly cid: string | undefined
@@ -73,13 +81,12 @@ export class Presence {
   readonly #options: PresenceOptions
   readonly #leases = new Map<SessionId, Lease>()
   readonly #byNick = new Map<string, Lease>()
-  /** Begins anywhere, so that a number from before a restart, or of another process, is not taken for one of now. */
-  #version = Date.now() * 1000 + randomInt(1000)
+  #version = NOBODY_CAME
+  #attendance: Attendance | undefined
   /** Who came and left since `#known`, oldest first. */
   #changes: Change[] = []
-  /** The oldest version of which it is known what has changed since. */
-  #known = this.#version
-  #attendance: Attendance | undefined
+  /** The oldest version of which it is known what has changed since: what happened before this object was made, nobody knows here. */
+  #known = newest
   /** What is told to those who know a version. */
   readonly #told = new Map<number, AttendanceChanges>()
 
@@ -141,12 +148,13 @@ export class Presence {
    * @throws RoomfileError `bad_nick`, `nick_taken`, `room_full`, and what `takePlace` throws
    */
   join(nick: string, cid?: string, takePlace?: TakePlace): Session {
-    this.checkFree(checkedNick(nick))
+    const name = checkedNick(nick)
+    this.checkFree(name)
     if (this.#leases.size >= this.#options.most) throw new RoomfileError('room_full')
     const giveBack = takePlace?.() ?? ((): void => undefined)
-    const lease = { id: randomUUID(), nick, cid, giveBack, until: 0, parked: 0, typingUntil: 0 }
+    const lease = { id: randomUUID(), nick: name, cid, giveBack, until: 0, parked: 0, typingUntil: 0 }
     this.#leases.set(lease.id, lease)
-    this.#byNick.set(keyOf(nick), lease)
+    this.#byNick.set(keyOf(name), lease)
     this.#renew(lease)
     this.#watch(lease)
     this.#changed(nick, true)
@@ -256,7 +264,7 @@ export class Presence {
 
   /** @param nick who came or left; nobody where only typing changed */
   #changed(nick?: string, hasCome = false): void {
-    this.#version += 1
+    this.#version = newest += 1
     this.#attendance = undefined
     this.#told.clear()
     if (nick !== undefined) this.#changes.push({ version: this.#version, nick, hasCome })
@@ -271,7 +279,7 @@ export class Presence {
  */
 export function checkedNick(nick: unknown): string {
   if (typeof nick !== 'string' || !NICK.test(nick)) throw new RoomfileError('bad_nick')
-  return nick
+  return own(nick)
 }
 
 /** Two nicks with one key are the same to the eye, or to whoever reads them aloud: composed alike, and folded (ß is ss, ς is σ). */

@@ -19,8 +19,8 @@ export type TakePlace = () => () => void
 export interface RateLimit {
   /** Counts a post. @throws RoomfileError `too_many_posts`, with Retry-After */
   post(req: IncomingMessage): Promise<void>
-  /** Counts a poll for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
-  parked<T>(req: IncomingMessage, work: () => Promise<T>): Promise<T>
+  /** Counts a poll and the rooms that it names for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
+  parked<T>(req: IncomingMessage, work: () => Promise<T>, rooms?: number): Promise<T>
   /** Counts a room that is made. @throws RoomfileError `too_many_new_rooms`, with Retry-After */
   makeRoom(req: IncomingMessage): Promise<void>
   /** A place for a session, taken for as long as that lives. Taking it throws RoomfileError `too_many_sessions`, with Retry-After. */
@@ -51,6 +51,7 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
   const newRooms = new RateLimiterMemory({ keyPrefix: 'room', points: BUDGETS.newRooms, duration: NEW_ROOMS_SECONDS })
   const polls = new Places(BUDGETS.parkedPolls, 'too_many_polls')
   const sessions = new Places(BUDGETS.sessions, 'too_many_sessions')
+  const parkedRooms = new Places(BUDGETS.parkedRooms, 'too_many_polls')
   return {
     guess,
     async post(req) {
@@ -59,10 +60,16 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
     async makeRoom(req) {
       await newRooms.consume(addressOf(req)).catch((refused: unknown) => refuse('too_many_new_rooms', refused))
     },
-    async parked(req, work) {
-      const giveBack = polls.take(addressOf(req))
+    async parked(req, work, rooms = 1) {
+      const address = addressOf(req)
+      const giveBack = polls.take(address)
       try {
-        return await work()
+        const giveRoomsBack = parkedRooms.take(address, rooms)
+        try {
+          return await work()
+        } finally {
+          giveRoomsBack()
+        }
       } finally {
         giveBack()
       }
@@ -85,16 +92,16 @@ class Places {
     this.#refusal = refusal
   }
 
-  /** @returns what gives the place back, once */
-  take(address: string): () => void {
+  /** @returns what gives the places back, once */
+  take(address: string, places = 1): () => void {
     const taken = this.#taken.get(address) ?? 0
-    if (taken >= this.#most) throw new RoomfileError(this.#refusal)
-    this.#taken.set(address, taken + 1)
+    if (taken + places > this.#most) throw new RoomfileError(this.#refusal)
+    this.#taken.set(address, taken + places)
     let isTaken = true
     return () => {
       if (!isTaken) return
       isTaken = false
-      const left = (this.#taken.get(address) ?? 1) - 1
+      const left = (this.#taken.get(address) ?? places) - places
       if (left > 0) this.#taken.set(address, left)
       else this.#taken.delete(address)
     }

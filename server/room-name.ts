@@ -1,5 +1,6 @@
 /** Room names: what may name a room, and so a file. The one way in from the outside is `roomName()`. */
 import { quoted, RoomfileError } from './errors.ts'
+import { own } from './message.ts'
 
 /**
  * A name that has been checked: NFC, 1 to 64 letters, marks, digits, `_` or `-`, so no dots, no slashes, no way out of a directory; and no
@@ -24,5 +25,5 @@ export function isRoomName(name: string): name is RoomName {
 export function roomName(name: string): RoomName {
   const composed = name.normalize('NFC')
   if (!isRoomName(composed)) throw new RoomfileError('bad_room', `not a room name: ${quoted(name)}`)
-  return composed
+  return own(composed) as RoomName
 }

@@ -42,7 +42,13 @@ export interface Store {
   /** A random key that lives as long as the rooms do: what was signed with it before a restart is known after it. @throws RoomfileError `not_kept` */
   secret(): Promise<Buffer>
 
-  /** Frees what is held open for a room that nobody uses at the moment. */
+  /** Whether a room holds what it did at this timestamp, and nothing waits to be taken in. It costs no more than a look at the file's name. */
+  isAt(room: RoomName, timestamp: Timestamp): Promise<boolean>
+
+  /** Lets go of a room's messages, where they can be read again. What comes to the room meanwhile is taken in by the next `read`. */
+  letGo(room: RoomName): void
+
+  /** Frees what is held for a room that nobody uses at the moment. */
   release(room: RoomName): Promise<void>
 
   /** Whether rooms can be read and kept, as far as that is known without trying. @throws RoomfileError `no_directory` when not */

@@ -3,27 +3,35 @@
  * Thousands may wait: a wake-up is one walk over a set, and all deadlines share one clock.
  */
 
-/** Those who wait in one room. */
+type Wake = () => void
+
+/** Those who wait in one room. In most rooms that is nobody, or one. */
 export class Waiters {
-  #parked = new Set<() => void>()
+  /** A set from the second on: one takes as much memory as all else of a room that nobody wrote to. */
+  #parked: Wake | Set<Wake> | undefined
 
   get size(): number {
-    return this.#parked.size
+    if (this.#parked === undefined) return 0
+    return this.#parked instanceof Set ? this.#parked.size : 1
   }
 
-  add(wake: () => void): void {
-    this.#parked.add(wake)
+  add(wake: Wake): void {
+    if (this.#parked === undefined) this.#parked = wake
+    else if (this.#parked instanceof Set) this.#parked.add(wake)
+    else this.#parked = new Set([this.#parked, wake])
   }
 
-  delete(wake: () => void): void {
-    this.#parked.delete(wake)
+  delete(wake: Wake): void {
+    if (this.#parked === wake) this.#parked = undefined
+    else if (this.#parked instanceof Set) this.#parked.delete(wake)
   }
 
   /** Ends every wait of this moment. Whoever parks while that goes on waits for the next one. */
   wake(): void {
     const woken = this.#parked
-    this.#parked = new Set()
-    for (const wake of woken) wake()
+    this.#parked = undefined
+    if (woken instanceof Set) for (const wake of woken) wake()
+    else woken?.()
   }
 }
 

@@ -1,40 +1,61 @@
 /** The JSON of what a poll is told. Knows the native protocol's form of it; decides nothing. */
 import type { News } from '../backlog.ts'
 import type { RoomfileError } from '../errors.ts'
+import type { Pieces } from '../http.ts'
 import { lineOf } from '../message.ts'
-import type { RoomsPage } from '../rooms.ts'
 import type { Attendance, AttendanceChanges, SessionId } from '../presence.ts'
+import type { Told } from '../room.ts'
+import type { RoomsPage } from '../rooms.ts'
 
-interface Encoded {
-  /** The answer to a poll that is told nothing else. */
-  readonly bytes: Buffer
-  /** The same without its last brace, to go on from. */
-  readonly open: string
+/** Messages of so many characters together are copied into their answer. More are not: their bytes are the room's own. */
+const COPIED = 16 * 1024
+
+/** An answer without its last brace, to go on from. */
+interface Encoded extends Pieces {
+  readonly length: number
 }
 
 const encodedNews = new WeakMap<News, Encoded>()
 const encodedAttendance = new WeakMap<Attendance | AttendanceChanges, string>()
 
-/** The JSON answer to a poll, made once for all who wait at one timestamp. */
-export function encode(news: News): Buffer {
-  return encoded(news).bytes
+const END = Buffer.from('}')
+
+/** The JSON answer to a poll that is told nothing else. */
+export function encode(news: News | Told): Pieces {
+  const { buffers, of } = encoded(news)
+  return { buffers: [...buffers, END], of }
 }
 
-function encoded(news: News): Encoded {
+/** Made once for all who are told the same. */
+function encoded(news: News | Told): Encoded {
   let found = encodedNews.get(news)
   if (!found) {
-    const open = openJson(news)
-    found = { open, bytes: Buffer.from(`${open}}`) }
+    const { buffers, of } = piecesOf(news)
+    found = { buffers, of, length: lengthOf(buffers) }
     encodedNews.set(news, found)
   }
   return found
 }
 
 /** A message in it is its line in the file. */
-function openJson({ timestamp, messages, reset, gap }: News): string {
+function piecesOf(news: News | Told): Pieces {
+  const { timestamp, messages, reset, gap } = news
   const newest = messages.findLast(({ type }) => type === 'msg')?.msg ?? ''
   const flags = `${reset ? ',"reset":true' : ''}${gap ? ',"gap":true' : ''}`
-  return `{"timestamp":${timestamp},"msg":${JSON.stringify(newest)},"messages":[${messages.map(lineOf).join(',')}]${flags}`
+  const head = `{"timestamp":${timestamp},"msg":${JSON.stringify(newest)},"messages":[`
+  if (!('lines' in news) || isShort(news)) return { buffers: [Buffer.from(`${head}${messages.map(lineOf).join(',')}]${flags}`)] }
+  const lines = news.lines()
+  return { buffers: [Buffer.from(head), ...lines.newest(messages.length), Buffer.from(`]${flags}`)], of: lines }
+}
+
+function isShort({ messages }: News): boolean {
+  let length = 0
+  for (const message of messages) if ((length += lineOf(message).length) > COPIED) return false
+  return true
+}
+
+function lengthOf(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0)
 }
 
 /** Made once for all who are told the same. */
@@ -52,10 +73,15 @@ export interface More {
 }
 
 /** The same, with what is told to this client besides. */
-export function encodeWith(news: News, { presence, lost = [] }: More): string {
+export function encodeWith(news: News | Told, more: More): Pieces & { readonly length: number } {
+  const { buffers, of, length } = encoded(news)
+  const end = Buffer.from(`${moreJson(more)}}`)
+  return { buffers: [...buffers, end], of, length: length + end.length }
+}
+
+function moreJson({ presence, lost = [] }: More): string {
   const who = presence ? `,"presence":${attendanceJson(presence)}` : ''
-  const gone = lost.length > 0 ? `,"lost":${JSON.stringify(lost)}` : ''
-  return `${encoded(news).open}${who}${gone}}`
+  return `${who}${lost.length > 0 ? `,"lost":${JSON.stringify(lost)}` : ''}`
 }
 
 const encodedPages = new WeakMap<RoomsPage, Buffer>()

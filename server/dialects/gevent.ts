@@ -24,7 +24,7 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
     async post(req, res) {
       await rateLimit.post(req)
       const msg = (await readForm(req, maxForm(limits))).get('msg') ?? ''
-      if (msg.trim() !== '') await rooms.get(LOBBY).post(draftOf({ msg }, limits))
+      if (msg.trim() !== '') await rooms.get(LOBBY, res).post(draftOf({ msg }, limits))
       send(res, 200, HTML, '')
     },
 
@@ -34,7 +34,7 @@ export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gev
       try {
         const news = await rateLimit.parked(req, async () => {
           const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
-          const room = rooms.get(LOBBY)
+          const room = rooms.get(LOBBY, res)
           const tell = (): string | undefined => newsFrom(room, cursor, pages)
           return (await rooms.until([room], tell, { ms: times.geventPoll, signal })) ?? answer('', cursor)
         })

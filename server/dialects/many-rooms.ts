@@ -3,12 +3,13 @@
  * A room that cannot be polled costs only itself. Knows no requests; waiting is the rooms' affair.
  */
 import { quoted, RoomfileError, toRoomfileError } from '../errors.ts'
-import { parseTimestamp } from '../http.ts'
+import { BUDGETS } from '../budgets.ts'
+import { parseTimestamp, type Pieces } from '../http.ts'
 import type { Timestamp } from '../message.ts'
 import type { SessionId } from '../presence.ts'
 import type { Room } from '../room.ts'
 import { roomName } from '../room-name.ts'
-import type { Rooms, Wait } from '../rooms.ts'
+import type { Answering, Rooms, Wait } from '../rooms.ts'
 import type { Waiters } from '../waiters.ts'
 import { encodeWith, errorJson } from './answer.ts'
 
@@ -54,31 +55,66 @@ export function parseVersion(text: string): number {
 }
 
 /**
- * Polls many rooms at once.
- * @returns for each room with something to tell its name and what it tells, as a member of a JSON object; none when the wait ended
+ * Polls many rooms at once. The answer has a budget: rooms that do not fit are told by the next poll, since their timestamp has not moved.
+ * @param answering what the rooms are needed for
+ * @returns the JSON of the rooms with something to tell, by name; of none when the wait ended
  */
-export async function pollMany(questions: readonly Question[], rooms: Rooms, wait: Wait): Promise<string[]> {
+export async function pollMany(questions: readonly Question[], rooms: Rooms, wait: Wait, answering: Answering): Promise<Pieces> {
   const asked: Asked[] = []
-  const failed: string[] = []
+  const failed: Member[] = []
   await Promise.all(
     questions.map(async (question) => {
       try {
-        const room = rooms.get(roomName(question.name))
+        const room = rooms.get(roomName(question.name), answering)
         await room.look()
         asked.push({ ...question, room })
       } catch (error) {
-        failed.push(member(question.name, errorJson(toRoomfileError(error))))
+        failed.push(failure(question.name, error))
       }
     }),
   )
-  const tell = (): string[] | undefined => {
-    const told = asked.filter(hasNews).map((question) => member(question.room.name, answerTo(question)))
-    return told.length > 0 ? told : undefined
-  }
-  const poll = (): Promise<string[] | undefined> =>
+  const tell = (): Promise<Member[] | undefined> | undefined => (asked.some(hasNews) ? membersOf(asked) : undefined)
+  const poll = (): Promise<Member[] | undefined> =>
     rooms.parked(asked.flatMap(waitersOf), tell, failed.length > 0 ? { ...wait, ms: 0 } : wait)
   const told = await attending(asked, poll)
-  return [...failed, ...(told ?? [])]
+  return answerOf([...failed, ...(told ?? [])])
+}
+
+/** A room's part of the answer. */
+interface Member extends Pieces {
+  readonly name: string
+  readonly length: number
+}
+
+/** What there is to tell, as far as it fits into one answer; of the first room in any case. One room after the other: not all need be in memory at once. */
+async function membersOf(asked: readonly Asked[]): Promise<Member[] | undefined> {
+  const members: Member[] = []
+  let left: number = BUDGETS.manyRoomsAnswer
+  for (const question of asked) {
+    if (!hasNews(question)) continue
+    const member = await memberOf(question).catch((error: unknown) => failure(question.room.name, error))
+    if (member.length > left && members.length > 0) continue
+    members.push(member)
+    left -= member.length
+  }
+  return members.length > 0 ? members : undefined
+}
+
+async function memberOf(asked: Asked): Promise<Member> {
+  const { room, timestamp, version = 0 } = asked
+  const news = (await room.news(timestamp)) ?? room.quiet
+  const presence = isPresenceNews(asked) ? room.presence.since(version) : undefined
+  return { name: room.name, ...encodeWith(news, { presence, lost: lostTo(asked) }) }
+}
+
+function failure(name: string, thrown: unknown): Member {
+  const bytes = Buffer.from(errorJson(toRoomfileError(thrown)))
+  return { name, buffers: [bytes], length: bytes.length }
+}
+
+function answerOf(members: readonly Member[]): Pieces {
+  const buffers = members.flatMap(({ name, buffers: bytes }, i) => [Buffer.from(`${i > 0 ? ',' : ''}${JSON.stringify(name)}:`), ...bytes])
+  return { buffers: [Buffer.from('{"rooms":{'), ...buffers, Buffer.from('}}')], of: members }
 }
 
 function waitersOf({ room, version, sessions }: Asked): Waiters[] {
@@ -106,15 +142,5 @@ function isPresenceNews({ room, version }: Asked): boolean {
 }
 
 function hasNews(asked: Asked): boolean {
-  return asked.room.news(asked.timestamp) !== undefined || isPresenceNews(asked) || lostTo(asked).length > 0
-}
-
-function answerTo(asked: Asked): string {
-  const { room, timestamp, version = 0 } = asked
-  const presence = isPresenceNews(asked) ? room.presence.since(version) : undefined
-  return encodeWith(room.news(timestamp) ?? room.quiet, { presence, lost: lostTo(asked) })
-}
-
-function member(name: string, json: string): string {
-  return `${JSON.stringify(name)}:${json}`
+  return asked.timestamp !== asked.room.timestamp || isPresenceNews(asked) || lostTo(asked).length > 0
 }

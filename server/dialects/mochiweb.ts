@@ -43,7 +43,7 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
       try {
         await rateLimit.post(req)
         const { text } = await readBody(req, maxForm(limits))
-        await rooms.get(LOBBY).post(draftOf({ msg: messageIn(text) }, limits))
+        await rooms.get(LOBBY, res).post(draftOf({ msg: messageIn(text) }, limits))
         send(res, 200, SCRIPT, '{"ok":"posted"}')
       } catch (thrown) {
         const { status, message, headers } = toRoomfileError(thrown)
@@ -55,7 +55,7 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
     async poll(req, res) {
       const signal = goneSignal(res)
       try {
-        const room = rooms.get(LOBBY)
+        const room = rooms.get(LOBBY, res)
         let from: Stamp | undefined
         const tell = (): Message | undefined => {
           const start = (from ??= earlier(placeIn(req), { timestamp: room.timestamp, n: LAST }))

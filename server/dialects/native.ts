@@ -12,9 +12,11 @@ import {
   formIn,
   goneSignal,
   parseTimestamp,
+  JSON_TYPE,
   queryValue,
   readBody,
   send,
+  sendHead,
   sendJson,
   sendNothing,
   sendNotModified,
@@ -24,7 +26,7 @@ import {
 } from '../http.ts'
 import type { Timestamp } from '../message.ts'
 import { checkedNick, type SessionId } from '../presence.ts'
-import type { Room } from '../room.ts'
+import type { Room, Told } from '../room.ts'
 import { roomName } from '../room-name.ts'
 import type { Store } from '../store.ts'
 import { attendanceJson, encode, encodeWith, listJson } from './answer.ts'
@@ -60,7 +62,7 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
   const maxBody = limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS
   return {
     async post(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       await rateLimit.post(req)
       const fields = fieldsIn(await readBody(req, maxBody))
       const draft = draftOf(fields, limits)
@@ -70,33 +72,40 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     },
 
     async poll(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
       const presence = queryValue(req, 'presence')
       const version = presence === undefined ? undefined : parseVersion(presence)
       const session = queryValue(req, 'session')
+      const isHead = req.method === 'HEAD'
       const { news, conditional } = await rateLimit.parked(req, async () => {
-        const place = await timestampIn(req, room)
-        const tell = (): News | undefined => room.news(place.timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+        const { timestamp, conditional: mayBeOld } = await timestampIn(req, room)
+        const tell = (): News | Told | undefined | Promise<Told | undefined> => {
+          if (isHead) return timestamp === room.timestamp ? undefined : room.quiet // nothing is made for a body that is not sent
+          return room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+        }
         const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
-        return { ...place, news: await (session === undefined ? poll() : room.presence.attend(session, poll)) }
+        return { conditional: mayBeOld, news: await (session === undefined ? poll() : room.presence.attend(session, poll)) }
       })
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.quiet
-      const json = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
-      sendJson(res, 200, json, validators(told.timestamp))
+      if (isHead) return sendHead(res, validators(told.timestamp))
+      const answer = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
+      send(res, 200, JSON_TYPE, answer, validators(told.timestamp))
     },
 
     async rooms(req, res) {
       const poll = queryValue(req, 'poll')
       if (poll === undefined) return sendJson(res, 200, listJson(await rooms.list(queryValue(req, 'after') ?? '', listLimitIn(req))))
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
-      const told = await rateLimit.parked(req, () => pollMany(questionsIn(poll), rooms, wait))
-      sendJson(res, 200, `{"rooms":{${told.join(',')}}}`)
+      const questions = questionsIn(poll)
+      if (req.method === 'HEAD') return sendHead(res)
+      const told = await rateLimit.parked(req, () => pollMany(questions, rooms, wait, res), questions.length)
+      send(res, 200, JSON_TYPE, told)
     },
 
     async join(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       await rateLimit.post(req)
       const { nick, cid } = fieldsIn(await readBody(req, OTHER_FIELDS))
       const asked = { nick: checkedNick(nick), cid: checkedCid(cid) }
@@ -106,25 +115,27 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     },
 
     async leave(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       if (!(await room.leave(req.params['session'] ?? ''))) throw new RoomfileError('no_session')
       sendNothing(res)
     },
 
     async typing(req, res) {
-      const room = rooms.get(nameIn(req))
+      const room = rooms.get(nameIn(req), res)
       await rateLimit.post(req)
       room.presence.type(sessionOf(fieldsIn(await readBody(req, OTHER_FIELDS))) ?? '')
       sendNothing(res)
     },
 
     who(req, res) {
-      sendJson(res, 200, attendanceJson(rooms.get(nameIn(req)).presence.attendance))
+      sendJson(res, 200, attendanceJson(rooms.get(nameIn(req), res).presence.attendance))
     },
 
     async file(req, res) {
       const name = nameIn(req)
-      await rooms.get(name).look() // what is in the file belongs to the room: it has its ids and timestamps
+      const room = rooms.get(name, res)
+      await room.look() // what is in the file belongs to the room: it has its ids and timestamps
+      await room.load() // one copy of its bytes for all who ask
       const content = await store.file(name)
       if (!content) throw new RoomfileError('no_room')
       const { bytes, timestamp } = content

@@ -31,16 +31,16 @@ export interface NodeChatOptions extends DialectOptions {
 export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOptions): NodeChat {
   const pages = new Pages()
   const tickets = new Tickets(store)
-  const lobby = (): ReturnType<typeof rooms.get> => rooms.get(LOBBY)
+  const lobby = (res: Response): ReturnType<typeof rooms.get> => rooms.get(LOBBY, res)
 
   /** The session that an id names; undefined when there is none. One of before a restart goes on: its client would not notice that it ended. */
-  async function sessionOf(req: Request): Promise<Session | undefined> {
+  async function sessionOf(req: Request, res: Response): Promise<Session | undefined> {
     const ticket = await tickets.read(queryValue(req, 'id') ?? '')
     if (!ticket) return undefined
-    const live = lobby().presence.again(ticket.nick, ticket.cid)
+    const live = lobby(res).presence.again(ticket.nick, ticket.cid)
     if (live || !tickets.isFromBefore(ticket)) return live
     await rateLimit.post(req)
-    return lobby().resume(ticket.nick, ticket.cid, rateLimit.session(req))
+    return lobby(res).resume(ticket.nick, ticket.cid, rateLimit.session(req))
   }
 
   return {
@@ -51,7 +51,7 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
         await rateLimit.post(req)
         const ticket = tickets.fresh(nick)
         const id = await tickets.write(ticket)
-        await lobby().join(nick, ticket.cid, rateLimit.session(req))
+        await lobby(res).join(nick, ticket.cid, rateLimit.session(req))
         answer(res, 200, { id, nick: inertNick(nick), rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })
@@ -60,9 +60,9 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
 
     async part(req, res) {
       const ticket = await tickets.read(queryValue(req, 'id') ?? '')
-      const session = ticket && lobby().presence.again(ticket.nick, ticket.cid)
+      const session = ticket && lobby(res).presence.again(ticket.nick, ticket.cid)
       if (ticket) tickets.end(ticket)
-      if (session) await lobby().leave(session.id)
+      if (session) await lobby(res).leave(session.id)
       answer(res, 200, { rss: rss() })
     },
 
@@ -71,9 +71,9 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
       if (text === '') return answer(res, 400, { error: 'No such session id' })
       try {
         await rateLimit.post(req)
-        const session = await sessionOf(req)
+        const session = await sessionOf(req, res)
         if (!session) throw new RoomfileError('no_session')
-        await lobby().post(draftOf({ msg: text }, limits), session.id)
+        await lobby(res).post(draftOf({ msg: text }, limits), session.id)
         answer(res, 200, { rss: rss() })
       } catch (thrown) {
         refuse(res, thrown, { no_session: 'No such session id', nick_taken: 'Nick in use' })
@@ -83,14 +83,14 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
     async recv(req, res) {
       const since = Number(queryValue(req, 'since') || NaN)
       if (!Number.isFinite(since)) return answer(res, 400, { error: 'Must supply since parameter' })
-      const room = lobby()
+      const room = lobby(res)
       let place: number | undefined
       // A place that is later than the room: what comes from now on.
       const tell = (): string | undefined => newsFrom(room.messages, (place ??= Math.min(since, room.timestamp)), pages)
       const poll = (): Promise<string | undefined> => rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
       try {
         // [node_chat] whoever has no session may read as well
-        const session = await sessionOf(req).catch(unlessRefused)
+        const session = await sessionOf(req, res).catch(unlessRefused)
         const fresh = await rateLimit.parked(req, () => (session ? room.presence.attend(session.id, poll) : poll()))
         answerJson(res, 200, `{"messages":${fresh ?? '[]'},"rss":${rss()}}`)
       } catch (thrown) {
@@ -99,7 +99,7 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
     },
 
     who(_req, res) {
-      answer(res, 200, { nicks: lobby().presence.attendance.who.map(inertNick), rss: rss() })
+      answer(res, 200, { nicks: lobby(res).presence.attendance.who.map(inertNick), rss: rss() })
     },
   }
 }

@@ -22,7 +22,7 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
   return async (req, res) => {
     const form = await readForm(req, limits.maxMessage * HTML_PER_MARKDOWN)
     const html = form.get('msg') ?? ''
-    const room = rooms.get(LOBBY)
+    const room = rooms.get(LOBBY, res)
     if (html !== '') {
       await rateLimit.post(req) // before any work on what it says; to know that it is a post its form had to be read
       const msg = toMarkdown(html)

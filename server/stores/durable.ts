@@ -2,6 +2,7 @@
  * Files that a power cut finds either old or new: replaced in one step, with the mtime set before anyone can see them.
  * Knows system calls and their order; knows nothing of rooms.
  */
+import { hash } from 'node:crypto'
 import { constants, type BigIntStats } from 'node:fs'
 import { copyFile, link, lstat, mkdir, open, realpath, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -13,6 +14,21 @@ export type Signature = string
 
 export function signatureOf({ ino, size, mtimeNs }: BigIntStats): Signature {
   return `${ino}:${size}:${mtimeNs}`
+}
+
+/** What is kept of bytes to know them again. */
+export interface Digest {
+  readonly length: number
+  readonly hash: string
+}
+
+export function digestOf(bytes: Buffer): Digest {
+  return { length: bytes.length, hash: hash('sha256', bytes, 'base64') }
+}
+
+/** Whether bytes begin with those of a digest. */
+export function beginsWith(bytes: Buffer, { length, hash: known }: Digest): boolean {
+  return bytes.length >= length && hash('sha256', bytes.subarray(0, length), 'base64') === known
 }
 
 /** An mtime in whole milliseconds: to the nearest, should a file system keep less than we set. */

@@ -2,10 +2,13 @@
  * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
  * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
  */
-import { access, constants, mkdir, readdir, statfs, unlink } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, stat, statfs, unlink } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import type { Limits } from '../backlog.ts'
+import { LRUCache } from 'lru-cache'
+import { EMPTY, type Backlog, type Limits } from '../backlog.ts'
+import { BUDGETS } from '../budgets.ts'
 import { fromSystem, RoomfileError } from '../errors.ts'
+import type { Timestamp } from '../message.ts'
 import { isRoomName, LOBBY, type RoomName } from '../room-name.ts'
 import { sharing } from '../sharing.ts'
 import type { RoomContent, Store } from '../store.ts'
@@ -57,7 +60,15 @@ class FileStore implements Store {
   readonly #index: RoomIndex
   /** Rooms that a post is making just now. */
   readonly #making = new Set<RoomName>()
+  /** Rooms in service that nobody ever wrote to: of these nothing else is kept. */
+  readonly #empty = new Set<RoomName>()
+  /** Those whose lock is held open. */
+  readonly #locked = new LRUCache<RoomFile, true>({
+    max: BUDGETS.openLocks,
+    disposeAfter: (_open, file, reason) => this.#closeLock(file, reason),
+  })
   #changed: (room?: RoomName) => void = () => {}
+  #isClosed = false
   #secret: Promise<Buffer> | undefined
 
   constructor(options: Required<FileStoreOptions>) {
@@ -94,7 +105,32 @@ class FileStore implements Store {
     }
   }
 
-  read: Store['read'] = (room) => this.#file(room).read()
+  async read(room: RoomName): Promise<Backlog> {
+    if (this.#files.has(room)) return this.#file(room).read()
+    const wasEmpty = this.#empty.has(room)
+    // What is wrong with the directory is told by a look at the room's file.
+    const isThere = await this.#isThere(room, wasEmpty).catch(() => true)
+    if (this.#isClosed) return EMPTY // it would open what nobody closes
+    if (isThere || this.#files.has(room)) return this.#file(room).read()
+    this.#empty.add(room)
+    return EMPTY
+  }
+
+  /** Whether there is a room, or was one: to ask for a room that nobody wrote to makes nothing, not even its lock. */
+  async #isThere(room: RoomName, wasEmpty: boolean): Promise<boolean> {
+    const paths = wasEmpty ? [this.#path(room)] : [this.#path(room), this.#lockPath(room)]
+    for (const path of paths) if (await stat(path).catch(unlessMissing)) return true
+    return false
+  }
+
+  isAt(room: RoomName, timestamp: Timestamp): Promise<boolean> {
+    return this.#files.get(room)?.isAt(timestamp) ?? Promise.resolve(false)
+  }
+
+  letGo(room: RoomName): void {
+    const failed = (error: unknown): void => this.#options.warn('could not let go of a room', { room, error })
+    this.#files.get(room)?.letGo().catch(failed)
+  }
 
   append: Store['append'] = async (room, drafts) => {
     const isNew = room !== LOBBY && !(await this.has(room))
@@ -168,10 +204,14 @@ class FileStore implements Store {
   async release(room: RoomName): Promise<void> {
     const file = this.#files.get(room)
     this.#files.delete(room)
+    this.#empty.delete(room)
+    if (file) this.#locked.delete(file)
     await file?.close()
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
+    this.#changed = () => {}
     await this.#watch.close()
     await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
   }
@@ -180,14 +220,16 @@ class FileStore implements Store {
     const room = path === undefined ? undefined : roomOf(path)
     if (room !== undefined || path === undefined) this.#index.hint(room)
     if (path === undefined) return this.#changed()
-    if (room !== undefined && this.#files.has(room)) this.#changed(room)
+    if (room !== undefined && (this.#files.has(room) || this.#empty.has(room))) this.#changed(room)
   }
 
   #file(room: RoomName): RoomFile {
     let file = this.#files.get(room)
     if (!file) {
       const { directory, limits, times, warn } = this.#options
-      file = new RoomFile({
+      const opened: RoomFile = new RoomFile({
+        wasEmpty: this.#empty.delete(room),
+        lockOpened: () => this.#locked.set(opened, true),
         path: this.#path(room),
         lockPath: this.#lockPath(room),
         aside: join(directory, ASIDE),
@@ -196,9 +238,14 @@ class FileStore implements Store {
         lookAgain: () => this.#changed(room),
         warn,
       })
+      file = opened
       this.#files.set(room, file)
     }
     return file
+  }
+
+  #closeLock(file: RoomFile, reason: string): void {
+    if (reason === 'evict') file.closeLock().catch((error: unknown) => this.#options.warn('could not close a lock', { error }))
   }
 
   #path(room: RoomName): string {

@@ -4,7 +4,7 @@
  */
 import { fstatSync } from 'node:fs'
 import { appendFile, type FileHandle } from 'node:fs/promises'
-import { readExactly, signatureOf, type Signature } from './durable.ts'
+import { beginsWith, digestOf, readExactly, signatureOf, type Digest, type Signature } from './durable.ts'
 
 /**
  * How many of a room are watched at most, the newest ones: each is an open file. It is enough for 40 commits a second; at 400, more than
@@ -12,7 +12,7 @@ import { readExactly, signatureOf, type Signature } from './durable.ts'
  */
 const MOST = 128
 
-/** What they may hold together, in memory and still on the disk; so many are watched in any case. */
+/** What they may hold together, still on the disk; so many are watched in any case. In memory they hold next to nothing. */
 const MOST_BYTES = 64 * 1024 * 1024
 const LEAST = 32
 
@@ -21,7 +21,7 @@ interface OldInode {
   readonly until: number
   signature: Signature
   /** What it held when it was last looked at. */
-  bytes: Buffer
+  held: Digest
 }
 
 export interface OldInodesOptions {
@@ -48,7 +48,7 @@ export class OldInodes {
 
   /** Takes over the open handle of a file that has just been replaced, which held `bytes`. */
   add(handle: FileHandle, signature: Signature, bytes: Buffer): void {
-    this.#inodes.push({ handle, signature, bytes, until: performance.now() + this.#options.grace })
+    this.#inodes.push({ handle, signature, held: digestOf(bytes), until: performance.now() + this.#options.grace })
   }
 
   /** Looks at the one that was added last, and makes room for the next. Returns whether anything was carried over. */
@@ -72,7 +72,7 @@ export class OldInodes {
   }
 
   get #isFull(): boolean {
-    const held = this.#inodes.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    const held = this.#inodes.reduce((sum, inode) => sum + inode.held.length, 0)
     return this.#inodes.length > (held > MOST_BYTES ? LEAST : MOST)
   }
 
@@ -95,12 +95,12 @@ export class OldInodes {
     const signature = signatureOf(stats)
     if (signature === inode.signature) return false
     const bytes = await readExactly(inode.handle, 0, Number(stats.size))
-    const appended = bytes.subarray(0, inode.bytes.length).equals(inode.bytes)
-    const more = bytes.subarray(inode.bytes.length)
+    const appended = beginsWith(bytes, inode.held)
+    const more = bytes.subarray(inode.held.length)
     if (!appended) await this.#options.rescue(bytes)
     else if (more.length > 0) await appendFile(this.#options.path, more)
     inode.signature = signature
-    inode.bytes = bytes
+    inode.held = digestOf(bytes)
     return appended && more.length > 0
   }
 }

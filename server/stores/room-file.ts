@@ -8,11 +8,13 @@ import { basename, dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
 import { fromSystem, isOutOfSpace } from '../errors.ts'
-import { lineOf, readLine, type Draft, type Timestamp } from '../message.ts'
+import { lineOf, placed, readLine, type Draft, type FoundLine, type Timestamp } from '../message.ts'
 import type { Appended, RoomContent } from '../store.ts'
 import type { Times } from '../times.ts'
 import {
+  beginsWith,
   claimFile,
+  digestOf,
   keepAside,
   openFile,
   readExactly,
@@ -22,6 +24,7 @@ import {
   syncDirectory,
   timestampOf,
   unlessMissing,
+  type Digest,
   type Signature,
 } from './durable.ts'
 import { OldInodes } from './old-inodes.ts'
@@ -35,6 +38,10 @@ const MISSING: Signature = 'missing'
 const BOM = /^\ufeff/
 
 export interface RoomFileOptions {
+  /** Whether it is known that nobody wrote to the room until now. */
+  readonly wasEmpty: boolean
+  /** Called when the lock was opened or used. */
+  readonly lockOpened: () => void
   readonly path: string
   readonly lockPath: string
   /** The directory for files as they were found, when not all of them can stay in place. */
@@ -57,6 +64,14 @@ interface Snapshot {
   readonly cut: boolean
 }
 
+/** What stays of a file's content when it is let go: enough to know it again. */
+interface LetGo {
+  readonly backlog: Omit<Backlog, 'messages'>
+  readonly digest: Digest
+  /** Where an answer is still being sent, the bytes are there. */
+  readonly bytes: WeakRef<Buffer>
+}
+
 /** What a snapshot says, and the bytes behind its last newline that are not taken as a line yet. */
 type Seen = TakenIn & { readonly tail: Buffer }
 
@@ -67,6 +82,8 @@ export class RoomFile {
   /** The end of the queue in which the looks and commits of this process stand. */
   #queue: Promise<unknown> = Promise.resolve()
   #known: Backlog | undefined
+  /** In place of `#known` and its bytes, when they were let go. */
+  #letGo: LetGo | undefined
   /** The state of the file that `#known` tells of, and its bytes. */
   #signature: Signature | undefined
   #bytes: Buffer = Buffer.alloc(0)
@@ -74,11 +91,13 @@ export class RoomFile {
   #unquiet: { readonly signature: Signature; readonly seen: number } | undefined
   #lookTimer: NodeJS.Timeout | undefined
   #carryTimer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   constructor(options: RoomFileOptions) {
     this.#options = options
-    this.#lock = new RoomLock(options.lockPath, options.times.lock)
+    this.#lock = new RoomLock(options.lockPath, options.times.lock, options.lockOpened)
     this.#old = new OldInodes({ path: options.path, grace: options.times.grace, rescue: (bytes) => this.#rescue(bytes) })
+    if (options.wasEmpty) this.#beginEmpty()
   }
 
   /**
@@ -101,9 +120,13 @@ export class RoomFile {
 
   async #look(): Promise<Backlog> {
     if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
-    if (!this.#known && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
-    const settled = await this.#lock.hold(() => this.#settle([], true))
-    return settled?.backlog ?? this.#known ?? EMPTY
+    if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
+    for (let patience = PATIENCE; ; patience--) {
+      const settled = await this.#lock.hold(() => this.#settle([], this.#known !== undefined || patience > 0))
+      const backlog = settled?.backlog ?? this.#known
+      if (backlog) return backlog
+      await delay(this.#options.times.quiet) // what was known is let go: nothing can be said until the edit is quiet
+    }
   }
 
   /** A room that was never read, where nothing can be locked or written: its file says all, if it is as a commit left it. */
@@ -122,8 +145,9 @@ export class RoomFile {
   /** The bytes of the file where they are known already: one copy for all who ask, however slowly they take it. */
   async content(): Promise<RoomContent | undefined> {
     const stats = await stat(this.#options.path, { bigint: true }).catch(unlessMissing)
-    if (!stats || signatureOf(stats) !== this.#signature) return undefined
-    return { bytes: this.#bytes, timestamp: timestampOf(stats.mtimeNs) }
+    const bytes = this.#letGo ? this.#letGo.bytes.deref() : this.#bytes
+    if (!bytes || !stats || signatureOf(stats) !== this.#signature) return undefined
+    return { bytes, timestamp: timestampOf(stats.mtimeNs) }
   }
 
   /** Adds messages in one commit, behind whatever others have written until then. */
@@ -139,13 +163,38 @@ export class RoomFile {
     })
   }
 
+  /** Whether the file is still what it was at this timestamp, and nothing waits to be taken in. */
+  async isAt(timestamp: Timestamp): Promise<boolean> {
+    const known = this.#known ?? this.#letGo?.backlog
+    return known?.timestamp === timestamp && !this.#unquiet && (await this.#signatureNow()) === this.#signature
+  }
+
+  /** Lets go of what the room holds, which is in the file. */
+  letGo(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#known || this.#unquiet || this.#signature === MISSING) return
+      const { timestamp, edited, dropped } = this.#known
+      this.#letGo = { backlog: { timestamp, edited, dropped }, digest: digestOf(this.#bytes), bytes: new WeakRef(this.#bytes) }
+      this.#known = undefined
+      this.#bytes = Buffer.alloc(0)
+    })
+  }
+
+  /** Closes the lock's file until it is needed again. */
+  closeLock(): Promise<void> {
+    return this.#inTurn(() => this.#lock.close())
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true // whatever is still before it in the queue sets no timer any more
+    clearTimeout(this.#lookTimer)
+    clearTimeout(this.#carryTimer)
     await this.#inTurn(async () => {
-      // Not before: what stands in front of us sets them again.
-      clearTimeout(this.#lookTimer)
-      clearTimeout(this.#carryTimer)
-      if (!this.#old.isEmpty) await this.#lock.hold(() => this.#old.close())
-      await this.#lock.close()
+      try {
+        if (!this.#old.isEmpty) await this.#lock.hold(() => this.#old.close())
+      } finally {
+        await this.#lock.close()
+      }
     })
   }
 
@@ -184,17 +233,19 @@ export class RoomFile {
 
   /** What a snapshot says, or undefined while it is an edit that is still being written. */
   async #see(snapshot: Snapshot, patient: boolean): Promise<Seen | undefined> {
+    this.#recall(snapshot)
     const known = this.#known
     if (known && !this.#unquiet && snapshot.signature === this.#signature) return unchanged(known)
     const edited = await this.#lock.readEdited()
-    if (!known && !snapshot.handle) return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
+    if (!known && !this.#letGo && !snapshot.handle) return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
 
     const end = snapshot.bytes.lastIndexOf('\n') + 1
     const waits = end < snapshot.bytes.length && !this.#isQuiet(snapshot)
     const found = this.#found(snapshot, waits ? end : snapshot.bytes.length, edited)
     // A line that is still being written explains an mtime that no message has.
-    const taken = takeIn(known, waits && known ? { ...found, mtime: known.timestamp } : found, this.#options.limits, Date.now())
-    const early = taken.edit && patient && known !== undefined && !this.#isQuiet(snapshot)
+    const taken = this.#takeIn(known, waits && known ? { ...found, mtime: known.timestamp } : found)
+    const isFirst = known === undefined && this.#letGo === undefined
+    const early = taken.edit && patient && !isFirst && !this.#isQuiet(snapshot)
     if (waits || early) this.#lookAgainSoon()
     else this.#unquiet = undefined
     if (early) return undefined
@@ -205,19 +256,46 @@ export class RoomFile {
     }
   }
 
+  #takeIn(known: Backlog | undefined, found: Found): TakenIn {
+    const { limits } = this.#options
+    const taken = takeIn(known, found, limits, Date.now())
+    const last = this.#letGo?.backlog.timestamp ?? 0
+    // What was known is let go, and the file does not begin with it: whatever it says, the room's timestamp rises.
+    const isBehind = !known && (taken.backlog.timestamp < last || (taken.edit && taken.backlog.timestamp === last))
+    return isBehind ? takeIn(known, { ...found, edited: Math.max(found.edited, last) }, limits, Date.now()) : taken
+  }
+
+  /** Knows again what was let go, if the file still begins with it. */
+  #recall({ bytes }: Snapshot): void {
+    if (!this.#letGo || this.#known) return
+    const { backlog, digest, bytes: before } = this.#letGo
+    if (!beginsWith(bytes, digest)) return
+    const lines = this.#linesIn(bytes.toString('utf8', 0, digest.length))
+    const messages = lines.flatMap(({ saying, stamp }) => (stamp ? [placed(saying, stamp)] : []))
+    if (messages.length < lines.length || (messages.at(-1)?.timestamp ?? 0) > backlog.timestamp) return
+    this.#known = { ...backlog, messages }
+    this.#bytes = before.deref() ?? Buffer.from(bytes.subarray(0, digest.length))
+    this.#letGo = undefined
+  }
+
   #found({ bytes, cut, mtime }: Snapshot, end: number, edited: Timestamp): Found {
     const text = bytes.toString('utf8', 0, end)
-    const lines = text
-      .replace(BOM, '')
-      .split(/\r?\n/)
-      .filter((line) => line.trim() !== '')
+    const lines = this.#linesIn(text)
     return {
-      lines: lines.map((line) => readLine(line, this.#options.limits.maxMessage)),
-      clean: !cut && text === lines.map((line) => `${line}\n`).join(''),
+      lines,
+      clean: !cut && text === lines.map((line) => `${line.text}\n`).join(''),
       legible: !cut && isUtf8(bytes.subarray(0, end)),
       mtime,
       edited,
     }
+  }
+
+  #linesIn(text: string): FoundLine[] {
+    return text
+      .replace(BOM, '')
+      .split(/\r?\n/)
+      .filter((line) => line.trim() !== '')
+      .map((line) => readLine(line, this.#options.limits.maxMessage))
   }
 
   /** Whether the file has stayed in one state for a moment. */
@@ -233,7 +311,7 @@ export class RoomFile {
     try {
       const { signature, size, mtime, isFile } = await stateOf(handle)
       if (!isFile) throw new Error(`${basename(this.#options.path)} is not a file`)
-      if (signature === this.#signature) return { handle, signature, mtime, bytes: this.#bytes, cut: false }
+      if (signature === this.#signature && !this.#letGo) return { handle, signature, mtime, bytes: this.#bytes, cut: false }
       const from = Math.max(0, size - this.#options.limits.maxFile)
       const bytes = await readExactly(handle, from, size - from)
       return { handle, signature, mtime, bytes: from === 0 ? bytes : bytes.subarray(bytes.indexOf('\n') + 1), cut: from > 0 }
@@ -254,6 +332,7 @@ export class RoomFile {
     this.#signature = await this.#replace(bytes, backlog.timestamp)
     this.#bytes = bytes
     this.#known = backlog
+    this.#letGo = undefined
     if (!handle) return
     this.#old.add(handle, signature, before)
     this.#carrySoon()
@@ -287,6 +366,7 @@ export class RoomFile {
     this.#signature = signature
     this.#bytes = bytes
     this.#known = backlog
+    this.#letGo = undefined
   }
 
   async #signatureNow(): Promise<Signature> {
@@ -315,6 +395,7 @@ export class RoomFile {
   }
 
   #lookAgainSoon(): void {
+    if (this.#isClosed) return
     // A timer may fire a moment early, and the file would have to be quiet for as long again.
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined
@@ -323,10 +404,11 @@ export class RoomFile {
   }
 
   #carrySoon(): void {
+    if (this.#isClosed) return
     this.#carryTimer ??= setTimeout(() => {
       this.#carryTimer = undefined
       void this.#inTurn(async () => {
-        if (this.#old.isEmpty) return // closed meanwhile
+        if (this.#isClosed) return // its end comes first, or has looked already
         await this.#carryOver(() => this.#lock.hold(() => this.#old.look()))
         if (!this.#old.isEmpty) this.#carrySoon()
       })

@@ -18,12 +18,17 @@ const DIGITS = 16
 export class RoomLock {
   readonly #path: string
   readonly #patience: number
+  readonly #opened: () => void
   #handle: FileHandle | undefined
 
-  /** @param patience milliseconds that another process may hold the room before `hold` fails */
-  constructor(path: string, patience: number) {
+  /**
+   * @param patience milliseconds that another process may hold the room before `hold` fails
+   * @param opened called each time that the lock's file is needed, and open from then on until `close`
+   */
+  constructor(path: string, patience: number, opened: () => void = () => {}) {
     this.#path = path
     this.#patience = patience
+    this.#opened = opened
   }
 
   /** Runs `work` while no other process may. One at a time within a process, too: the caller sees to that. @throws RoomfileError `room_busy` */
@@ -44,7 +49,10 @@ export class RoomLock {
         if (performance.now() > end) throw new RoomfileError('room_busy')
         await delay(1 + Math.random() * 2)
       }
-      if (await this.#isCurrent(handle)) return handle
+      if (await this.#isCurrent(handle)) {
+        this.#opened()
+        return handle
+      }
       await this.close() // somebody removed the lock's file: others would lock another one
     }
   }

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 import { pino } from 'pino'
-import { roomfile, type Config } from '../../server/index.ts'
+import { roomfile, type Config, type Roomfile } from '../../server/index.ts'
 import type { Times } from '../../server/times.ts'
 import { keepEvidence } from './evidence.ts'
 import { TEST_LIMIT_MS } from './limits.ts'
@@ -23,13 +23,15 @@ export interface Served {
   readonly directory: string
   /** What it has logged so far, a JSON object a line. */
   readonly log: readonly string[]
+  /** What it holds in memory. */
+  readonly held: Roomfile['held']
   /** The path of a room's file. */
   readonly file: (room: string) => string
   /** Stops it cleanly. */
   readonly close: () => Promise<void>
 }
 
-export interface ServedProcess extends Omit<Served, 'close'> {
+export interface ServedProcess extends Omit<Served, 'close' | 'held'> {
   readonly process: ChildProcess
   /** Sends a signal and resolves to the exit code, null when the signal ended it. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
@@ -66,7 +68,7 @@ export async function serve(t: ExecutionContext, { times = {}, ...options }: Ser
   let closed: Promise<void> | undefined
   const closeOnce = (): Promise<void> => (closed ??= server.close())
   t.teardown(closeOnce)
-  return { url: server.url, directory: dataDir, log, file: (room) => join(dataDir, `${room}.jsonl`), close: closeOnce }
+  return { url: server.url, directory: dataDir, log, held: server.held, file: (room) => join(dataDir, `${room}.jsonl`), close: closeOnce }
 }
 
 /** @param under a command that runs the server, such as one that limits it */

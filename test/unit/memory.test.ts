@@ -1,0 +1,336 @@
+/** What is kept for convenience, and how much of it: bytes, objects and files are counted, never time. */
+import { EventEmitter } from 'node:events'
+import { readdir, readlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import ava, { type ExecutionContext } from 'ava'
+import type { Backlog, Limits } from '../../server/backlog.ts'
+import { BUDGETS } from '../../server/budgets.ts'
+import { encode } from '../../server/dialects/answer.ts'
+import { pollMany, questionsIn } from '../../server/dialects/many-rooms.ts'
+import type { Pieces } from '../../server/http.ts'
+import { Lines } from '../../server/lines.ts'
+import { Memory } from '../../server/memory.ts'
+import { lineOf, placed, sayingOf, type Message } from '../../server/message.ts'
+import type { Room, Told } from '../../server/room.ts'
+import type { RoomName } from '../../server/room-name.ts'
+import { Rooms } from '../../server/rooms.ts'
+import type { Store } from '../../server/store.ts'
+import { fileStore } from '../../server/stores/file.ts'
+import { memoryStore } from '../../server/stores/memory.ts'
+import { TIMES } from '../../server/times.ts'
+import { freshDirectory } from '../helpers/serve.ts'
+
+const test = ava.serial
+
+const MIB = 1024 * 1024
+const LIMITS: Limits = { backlog: 200, maxMessage: 64 * 1024, maxFile: 8 * MIB }
+const named = (name: string): RoomName => name as RoomName
+
+/** The answer of a request, which its client has not taken yet. */
+class Request extends EventEmitter {
+  closed = false
+  end(): void {
+    this.closed = true
+    this.emit('close')
+  }
+}
+
+interface World {
+  readonly rooms: Rooms
+  readonly memory: Memory
+  readonly store: Store
+  /** Works on a room as a request does, and takes the answer at once. */
+  readonly visit: <T>(name: string, work: (room: Room) => Promise<T> | T) => Promise<T>
+  readonly post: (name: string, msg: string, cid?: string) => Promise<{ id: string; timestamp: number }>
+}
+
+function worldOf(t: ExecutionContext, store: Store, budget: number): World {
+  const memory = new Memory(budget)
+  const warn = (message: string, { error }: { error?: unknown }): void => t.fail(`${message}: ${String(error)}`)
+  const rooms = new Rooms({ store, memory, leaseMs: 60_000, maxPeople: 500, times: TIMES, warn })
+  t.teardown(async () => {
+    rooms.endWaits()
+    await rooms.endSessions()
+    await store.close()
+  })
+  const visit: World['visit'] = async (name, work) => {
+    const request = new Request()
+    const result = await rooms.during(request, () => work(rooms.get(named(name), request)))
+    request.end()
+    return result
+  }
+  const post: World['post'] = (name, msg, cid) => visit(name, (room) => room.post(cid === undefined ? { msg } : { msg, cid }))
+  return { rooms, memory, store, visit, post }
+}
+
+const inMemory = (t: ExecutionContext, budget = 64 * MIB, limits = LIMITS): World => worldOf(t, memoryStore(limits), budget)
+
+async function inFiles(t: ExecutionContext, budget = 64 * MIB): Promise<World & { directory: string }> {
+  const directory = await freshDirectory(t)
+  const store = await fileStore({ directory, limits: LIMITS, warn: (message) => t.fail(message) })
+  return { ...worldOf(t, store, budget), directory }
+}
+
+const never = { ms: 0, signal: new AbortController().signal }
+
+async function newsOf(room: Room, timestamp: number): Promise<Told> {
+  const news = await room.news(timestamp)
+  if (!news) throw new Error('there is no news')
+  return news
+}
+
+const textOf = ({ buffers }: Pieces): string => Buffer.concat(buffers).toString()
+
+/** The bytes behind some answers: those that several share count once. */
+function bytesBehind(answers: readonly Pieces[]): number {
+  const memories = new Set(answers.flatMap(({ buffers }) => buffers.map(({ buffer }) => buffer)))
+  return [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
+test('what was used the longest ago is let go when the budget is spent', (t) => {
+  const memory = new Memory(100)
+  const gone: string[] = []
+  for (const name of ['a', 'b', 'c']) memory.keep(name, name.toUpperCase(), 30, () => gone.push(name))
+  t.is(memory.use('a'), 'A')
+  memory.keep('d', 'D', 30, () => gone.push('d'))
+  t.deepEqual(gone, ['b'])
+  t.is(memory.bytes, 90)
+  memory.forget('c')
+  t.deepEqual([gone, memory.size], [['b'], 2])
+  memory.keep('large', 'L', 1000, () => gone.push('large'))
+  t.deepEqual(gone, ['b', 'a', 'd'])
+  t.deepEqual([memory.bytes, memory.use('large')], [100, 'L'])
+})
+
+const said = (n: number, length: number): Message => placed(sayingOf({ msg: `${n} ${'x'.repeat(length)}` }), { timestamp: n, n: 0 })
+const backlogOf = (messages: readonly Message[], edited = 0): Backlog => ({
+  timestamp: messages.at(-1)?.timestamp ?? 1,
+  messages,
+  edited,
+  dropped: 0,
+})
+
+test('the lines of a room are those of its messages, from whichever on, however the room went on', (t) => {
+  let lines: Lines | undefined
+  let messages: Message[] = []
+  for (let n = 1; n < 300; n++) {
+    messages = [...messages, said(n, (n * 7919) % 9000)].slice(-50)
+    if (n % 7 === 0) continue // not each moment of a room is asked for
+    lines = new Lines(backlogOf(messages), lines)
+    for (const count of [1, 2, 17, messages.length - 1, messages.length]) {
+      const expected = count > 0 ? messages.slice(-count).map(lineOf).join(',') : ''
+      t.is(Buffer.concat(lines.newest(count)).toString(), expected, `${count} of ${messages.length} at ${n}`)
+    }
+  }
+  t.deepEqual(new Lines(backlogOf([])).newest(0), [])
+})
+
+test('the lines of a moment are the bytes of the moment before, but for what was added', (t) => {
+  const messages = Array.from({ length: 200 }, (_, n) => said(n + 1, 20_000))
+  const moments = [new Lines(backlogOf(messages))]
+  for (let n = 1; n <= 50; n++) {
+    const next = [...messages, ...Array.from({ length: n }, (_, i) => said(201 + i, 10))].slice(-200)
+    moments.push(new Lines(backlogOf(next), moments.at(-1)))
+  }
+  const behind = bytesBehind(moments.map((lines) => ({ buffers: lines.newest(200) })))
+  t.true(behind < 200 * 20_100 + 50 * 33_000, `${behind} bytes behind 51 answers of 4 MB`)
+})
+
+test('after an edit nothing of the lines before is told', (t) => {
+  const before = new Lines(backlogOf([said(1, 9), said(2, 9)]))
+  const edited = backlogOf([said(1, 9), { ...said(2, 9), msg: 'moderated' }], 3)
+  t.true(Buffer.concat(new Lines(edited, before).newest(2)).includes('moderated'))
+})
+
+test('timestamps that nobody has cost nothing: all who are told the same are told one object, with one copy of its bytes', async (t) => {
+  const { visit, post } = inMemory(t)
+  for (let n = 0; n < 90; n++) await post('lobby', '\u0001'.repeat(2000))
+  const answers: Pieces[] = []
+  await visit('lobby', async (room) => {
+    const future = new Set<unknown>()
+    for (let n = 1; n <= 500; n++) future.add(await newsOf(room, room.timestamp + n))
+    t.is(future.size, 1)
+    const told = await newsOf(room, 0)
+    for (const { timestamp } of room.messages.slice(0, -20)) answers.push(encode(await newsOf(room, timestamp)))
+    answers.push(encode(told))
+    t.is((JSON.parse(textOf(encode(told))) as { messages: unknown[] }).messages.length, 90)
+  })
+  const behind = bytesBehind(answers)
+  t.true(behind < 2 * 90 * 12_100, `${behind} bytes behind ${answers.length} answers of up to 1 MB`)
+})
+
+test('many clients who poll many rooms are told the same bytes, also while somebody posts', async (t) => {
+  const { rooms, post } = inMemory(t)
+  for (let n = 0; n < 100; n++) await post('big', 'x'.repeat(50_000))
+  const answers: Pieces[] = []
+  for (let n = 0; n < 50; n++) {
+    const request = new Request() // its answer is never taken
+    answers.push(await rooms.during(request, () => pollMany(questionsIn('big:0,lobby:1'), rooms, never, request)))
+    await post('big', `small ${n}`)
+  }
+  const behind = bytesBehind(answers)
+  t.true(behind < 100 * 50_200 + 50 * 34_000, `${behind} bytes behind 50 answers of 5 MB`)
+  const { rooms: told } = JSON.parse(textOf(answers[49] as Pieces)) as { rooms: Record<string, { messages: Message[] }> }
+  t.is(told['big']?.messages.length, 149)
+})
+
+test('an answer for many rooms has a budget, and whoever polls on is told all of them', async (t) => {
+  const { rooms, post } = inMemory(t)
+  const names = Array.from({ length: 8 }, (_, n) => `r${n}`)
+  for (const name of names) for (let n = 0; n < 120; n++) await post(name, `${n} ${'x'.repeat(60_000)}`)
+  const at = new Map(names.map((name) => [name, 0]))
+  const seen: number[] = []
+  while (seen.length < 20) {
+    const request = new Request()
+    const questions = questionsIn([...at].map(([name, timestamp]) => `${name}:${timestamp}`).join(','))
+    const answer = await rooms.during(request, () => pollMany(questions, rooms, never, request))
+    const length = answer.buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    t.true(length <= BUDGETS.manyRoomsAnswer + 1000, `${length} bytes`)
+    const told = Object.entries((JSON.parse(textOf(answer)) as { rooms: Record<string, { timestamp: number; messages: Message[] }> }).rooms)
+    request.end()
+    if (told.length === 0) break
+    for (const [name, { timestamp, messages }] of told) {
+      t.is(messages.length, 120)
+      at.set(name, timestamp)
+    }
+    seen.push(told.length)
+  }
+  t.deepEqual(seen, [4, 4])
+})
+
+test('a room in use is one object for all, however many others are asked for', async (t) => {
+  const { rooms, visit, post } = inMemory(t, MIB)
+  const request = new Request()
+  await rooms.during(request, async () => {
+    const room = rooms.get(named('ops'), request)
+    const session = await room.join('ann')
+    for (let n = 0; n < 2000; n++) await visit(`room-${n}`, (other) => other.look())
+    for (let n = 0; n < 50; n++) await post(`full-${n}`, 'x'.repeat(20_000))
+    await visit('ops', (same) => {
+      t.is(same, room)
+      t.true(same.presence.has(session.id))
+    })
+  })
+  request.end()
+  const people = await visit('ops', (same) => same.people)
+  t.is(people, 1) // somebody in it is use enough
+})
+
+test('a room is in use until its answer was taken, and not for longer', async (t) => {
+  const { rooms } = inMemory(t)
+  const request = new Request()
+  await rooms.during(request, () => rooms.get(named('ops'), request).look())
+  t.is(rooms.size, 1)
+  request.end()
+  t.is(rooms.size, 0)
+  const gone = new Request()
+  await rooms.during(gone, async () => {
+    const room = rooms.get(named('ops'), gone)
+    gone.end() // the client hangs up, and the work goes on
+    await room.look()
+    t.is(rooms.size, 1)
+  })
+  t.is(rooms.size, 0)
+})
+
+test('rooms that nobody wrote to leave nothing in memory, in the directory, or open', async (t) => {
+  const { rooms, memory, directory } = await inFiles(t)
+  const request = new Request()
+  const wait = { ms: 60_000, signal: new AbortController().signal }
+  const parked = Array.from({ length: 6 }, (_, n) =>
+    rooms.during(request, () =>
+      pollMany(questionsIn(Array.from({ length: 100 }, (_room, i) => `r${n}-${i}:1`).join(',')), rooms, wait, request),
+    ),
+  )
+  t.deepEqual(await readdir(directory), [])
+  t.is(memory.bytes, 0)
+  rooms.endWaits()
+  for (const answer of await Promise.all(parked)) t.is(textOf(answer), '{"rooms":{}}')
+  request.end()
+  t.is(rooms.size, 0)
+})
+
+test('idle rooms are kept as far as the budget goes, and come back as they were', async (t) => {
+  const { rooms, memory, visit, post, directory } = await inFiles(t, MIB)
+  for (let n = 0; n < 40; n++) for (let i = 0; i < 3; i++) await post(`r${n}`, `${i} ${'x'.repeat(10_000)}`)
+  t.true(memory.bytes <= MIB)
+  t.true(rooms.size <= 6, `${rooms.size} rooms of 190 KB each in 1 MiB`)
+  for (let n = 0; n < 40; n++) {
+    const texts = await visit(`r${n}`, async (room) => (await newsOf(await looked(room), 0)).messages.map(({ msg }) => msg[0]))
+    t.deepEqual(texts, ['0', '1', '2'])
+  }
+  t.true(memory.bytes <= MIB)
+  const locks = await openFiles(join(directory, '.roomfile'))
+  t.true(locks <= rooms.size + 1, `${locks} locks open, ${rooms.size} rooms`)
+})
+
+const looked = async (room: Room): Promise<Room> => {
+  await room.look()
+  return room
+}
+
+/** How many files below a directory this process has open. */
+async function openFiles(directory: string): Promise<number> {
+  const names = await readdir('/proc/self/fd')
+  const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+  return paths.filter((path) => path.startsWith(directory)).length
+}
+
+test('locks are held open for some rooms only, whatever number is in use', async (t) => {
+  const { rooms, visit, store, directory } = await inFiles(t)
+  const count = BUDGETS.openLocks + 50
+  for (let n = 0; n < count; n++) await writeFile(join(directory, `r${n}.jsonl`), 'hello\n')
+  const request = new Request()
+  await rooms.during(request, async () => {
+    for (let n = 0; n < count; n++) await rooms.get(named(`r${n}`), request).look()
+  })
+  t.is(rooms.size, count)
+  await visit('r0', (room) => room.post({ msg: 'again' })) // the oldest is one of those that were closed
+  await store.append(named(`r${count - 1}`), [])
+  const most = BUDGETS.openLocks + 1
+  while ((await openFiles(join(directory, '.roomfile'))) > most) await store.read(named('r0')) // each is closed in its room's turn
+  request.end()
+})
+
+test('a room that is waited in may be let go, and whoever waits is told what comes', async (t) => {
+  const { rooms, visit, post } = await inFiles(t, MIB)
+  const request = new Request()
+  const parked = await rooms.during(request, async () => {
+    const room = rooms.get(named('ops'), request)
+    const { timestamp } = await room.post({ msg: 'before' })
+    for (let n = 0; n < 40; n++) await post(`r${n}`, 'x'.repeat(20_000))
+    t.is(room.messages.length, 0) // let go
+    const wait = { ms: 60_000, signal: new AbortController().signal }
+    const polled = rooms.until([room], () => room.news(timestamp), wait)
+    await visit('ops', (same) => same.look()) // it is as it was: nobody is woken, nothing is read
+    t.is(room.messages.length, 0)
+    const behind = await visit('ops', (same) => newsOf(same, timestamp - 1))
+    t.deepEqual([behind.messages.map(({ msg }) => msg), behind.reset], [['before'], undefined])
+    await post('ops', 'after')
+    return polled
+  })
+  t.deepEqual(
+    parked?.messages.map(({ msg }) => msg),
+    ['after'],
+  )
+  t.deepEqual([parked?.reset, parked?.gap], [undefined, undefined])
+  request.end()
+})
+
+test('of a cid is remembered what answers a retry, and not the message', async (t) => {
+  const { memory, post, visit } = inMemory(t, 64 * MIB, { ...LIMITS, backlog: 5 })
+  const first = await post('ops', 'x'.repeat(16_000), 'cid-first')
+  for (let n = 0; n < 3000; n++) await post('ops', 'x'.repeat(16_000), `cid-${n}`)
+  t.true(memory.bytes < 3000 * 500 + 6 * 5 * 16_100 + 10_000, `${memory.bytes} bytes for 3,001 cids and 5 messages`)
+  t.deepEqual(await post('ops', 'x'.repeat(16_000), 'cid-first'), first)
+  t.is(await visit('ops', (room) => room.messages.length), 5)
+})
+
+test('a cid whose message the room still has is known, whatever was let go', async (t) => {
+  const { memory, post, visit } = await inFiles(t, MIB)
+  const first = await post('ops', 'hello', 'cid-first')
+  for (let n = 0; n < 60; n++) await post(`r${n}`, 'x'.repeat(20_000), `cid-${n}`)
+  t.true(memory.bytes <= MIB)
+  t.deepEqual(await post('ops', 'hello', 'cid-first'), first)
+  t.is((await visit('ops', (room) => newsOf(room, 0))).messages.length, 1)
+})
