@@ -94,6 +94,9 @@ const TANGLED = [
   '<a href=x>'.repeat(9000),
 ]
 
+/** A hundred rooms that nobody made. */
+const invented = (n: number): string => Array.from({ length: 100 }, (_, m) => `invented-${n}-${m}:1`).join(',')
+
 export const ATTACKS = {
   'messages that render to a bomb': async (url: string, size: number) => {
     await all(40 * size, () => post(url, 'lobby', { msg: TABLE }))
@@ -123,9 +126,8 @@ export const ATTACKS = {
   },
 
   'polls in rooms that nobody made': async (url: string, size: number) => {
-    const names = (n: number): string => Array.from({ length: 100 }, (_, m) => `invented-${n}-${m}:1`).join(',')
     const sockets: Socket[] = []
-    for (let n = 0; n < 20 * size; n++) sockets.push(...(await neverTake(url, `/rooms?poll=${names(n)}&wait=60`, 1)))
+    for (let n = 0; n < 20 * size; n++) sockets.push(...(await neverTake(url, `/rooms?poll=${invented(n)}&wait=60`, 1)))
     await all(100 * size, (n) => ask(`${url}/rooms/asked-for-${n}?wait=0`))
     for (const socket of sockets) socket.destroy()
   },
@@ -145,5 +147,6 @@ if (parentPort) {
   const { attack, url, size } = workerData as Orders
   await ATTACKS[attack](url, size)
   agent.destroy()
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort.postMessage({ tried, refused } satisfies Outcome)
 }
