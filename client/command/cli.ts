@@ -116,7 +116,7 @@ async function post(argv: readonly string[]): Promise<number> {
 }
 
 async function* wholeOf(words: readonly string[], input: NodeJS.ReadableStream): AsyncGenerator<string> {
-  yield words.length > 0 ? words.join(' ') : (await textOf(input)).replace(/[\r\n]+$/, '')
+  yield words.length > 0 ? words.join(' ') : (await textOf(input)).replace(/(?<![\r\n])[\r\n]+$/, '')
 }
 
 async function* linesIn(input: NodeJS.ReadableStream): AsyncGenerator<string> {
