@@ -74,11 +74,11 @@ export function withinBudget(markdown: MarkdownIt): Parse {
     parse(text, ...args)
   }
   if (linkify) {
-    linkify.set({ maxLength: LONGEST_LINK })
     const testSchemaAt = linkify.testSchemaAt.bind(linkify)
     linkify.testSchemaAt = (text, schema, at) => {
-      walk(Math.min(text.length - at, LONGEST_LINK))
-      return testSchemaAt(text, schema, at)
+      const length = testSchemaAt(text, schema, at)
+      walk(length || LONGEST_HOST) // where there is no address, no more than a host was looked at
+      return length
     }
     const normalize = linkify.normalize.bind(linkify)
     linkify.normalize = (match) => {
@@ -107,8 +107,8 @@ const ELEMENTS_OF_CODE = 4
 /** Its start, its text, its end, and the text before it. */
 const TOKENS_OF_A_LINK = 4
 
-/** An address that stands alone is a link up to this length. */
-const LONGEST_LINK = 2048
+/** Linkify looks at 11 labels of 63 characters, and then gives up. */
+const LONGEST_HOST = 700
 
 /** markdown-it drops blocks that lie deeper than it nests (`>>>>>>…`), and a message must not vanish; marks in a line it nests as deep as they go. */
 function boundNesting({ tokens }: StateCore): void {

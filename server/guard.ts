@@ -118,7 +118,7 @@ function digest(text: string): Buffer {
 
 /** The token as `Authorization: Bearer TOKEN`, or as the password of `Basic`, whoever the user. */
 function passwordIn(authorization: string): string | undefined {
-  const [, scheme = '', credentials = ''] = /^(bearer|basic)\s+(.+)$/i.exec(authorization) ?? []
+  const [, scheme = '', credentials = ''] = /^(bearer|basic)\s+(\S.*)$/i.exec(authorization) ?? []
   if (scheme === '') return undefined
   return scheme.toLowerCase() === 'bearer'
     ? Buffer.from(credentials, 'latin1').toString() // a header's bytes, which may be UTF-8

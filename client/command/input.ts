@@ -24,7 +24,7 @@ export async function* wholeOf(input: Input): AsyncGenerator<Text> {
     all.add(chunk)
     if (all.isTooLong) break
   }
-  yield { text: all.isTooLong ? undefined : all.text.replace(/[\r\n]+$/, '') }
+  yield { text: all.isTooLong ? undefined : all.text.replace(/(?<![\r\n])[\r\n]+$/, '') }
 }
 
 /** Each of its lines that is not blank, as it comes. One that is too long is told of as soon as it is, and read no further than to its end. */

@@ -11,8 +11,8 @@ import { selectedIn, spread, type Edit, type Passage } from './passage.ts'
 function code(passage: Passage): Passage {
   const said = selectedIn(passage)
   if (said.includes('\n') || fenced(passage)) return codeBlock(passage)
-  const [, inner] = /^``+ (.*`.*) ``+$/.exec(said) ?? []
-  if (inner !== undefined) return spread(passage, inner)
+  const [, inner = ''] = /^``+ (.*) ``+$/.exec(said) ?? []
+  if (inner.includes('`')) return spread(passage, inner)
   if (!said.includes('`') || has(passage, 'code')) return toggle('code')(passage)
   const sign = '`'.repeat(longestRun(said) + 1)
   return spread(passage, `${sign} ${said} ${sign}`)

@@ -130,7 +130,7 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /** The address of the rooms below a server's address. Throws a TypeError when that is none. */
 export function roomsAt(url: string): string {
-  const address = `${(url || '.').replace(/\/+$/, '')}/rooms`
+  const address = `${(url || '.').replace(/(?<!\/)\/+$/, '')}/rooms`
   void new Request(address) // an address that is none throws here, and not with every poll as if the network were down
   return address
 }

@@ -35,7 +35,7 @@ export class ChatPage extends LitElement {
   private isRoomsOpen = false
   private isSettingsOpen = false
   private readonly list = new RoomList({
-    src: document.baseURI.replace(/[?#].*$/, ''),
+    src: document.baseURI.split(/[?#]/, 1)[0] ?? '',
     hub: sharedHub('.'),
     nick: () => recall('roomfile.nick'),
     changed: () => this.requestUpdate(),

@@ -183,7 +183,7 @@ function sessionOf({ session }: Fields): SessionId | undefined {
 
 /** A text without the newline that `echo` puts at its end. */
 function bare(text: string): Fields {
-  return { msg: text.replace(/[\r\n]+$/, '') }
+  return { msg: text.replace(/(?<![\r\n])[\r\n]+$/, '') }
 }
 
 function objectIn(text: string): Fields {

@@ -53,12 +53,17 @@ test('a dense document as long as a message may be is well within the budget', a
   t.true(countsOf(html).elements > 400)
 })
 
+test('a list of a hundred addresses in one paragraph is links', (t) => {
+  const list = Array.from({ length: 100 }, (_, n) => `https://example.org/${n}/${'path/'.repeat(20)}`).join('\n')
+  t.is(renderMarkdown(list).match(/<a /g)?.length, 100)
+})
+
 /** For each part of the budget: a message that is formatted, and one like it that is shown as it was typed, because it asks for a little more. */
 const EDGES: Readonly<Record<keyof typeof RENDER_BUDGET, readonly [within: string, beyond: string]>> = {
   source: [`**${'a'.repeat(RENDER_BUDGET.source - 4)}**`, `**${'a'.repeat(RENDER_BUDGET.source - 3)}**`],
   tokens: [emptyTable(10, (RENDER_BUDGET.tokens - 60) / 32 - 1), emptyTable(10, (RENDER_BUDGET.tokens - 60) / 32 + 10)],
   nesting: [`${'> '.repeat(8)}${'*a '.repeat(4)}**b**${' c*'.repeat(4)}`, `${'> '.repeat(12)}${'*a '.repeat(5)}**b**${' c*'.repeat(5)}`],
-  steps: [`${'!['.repeat(50)}a${'](http://a.b)'.repeat(50)}`, `${'!['.repeat(300)}a${'](http://a.b)'.repeat(300)}`],
+  steps: [`${'!['.repeat(50)}a${'](http://a.b)'.repeat(50)}`, `${'!['.repeat(600)}a${'](http://a.b)'.repeat(600)}`],
   html: [`[a](http://a.b/${'重'.repeat(10_000)})`, `[a](http://a.b/${'重'.repeat(12_000)})`],
 }
 
