@@ -234,9 +234,11 @@ test('a room is in use until its answer was taken, and not for longer', async (t
 })
 
 test('who was in a room before its first message is not told of a gap', async (t) => {
-  const { visit, store } = await inFiles(t)
+  const { visit, directory } = await inFiles(t)
   const { timestamp } = await visit('ops', async (room) => (await looked(room)).quiet)
-  await store.append(named('ops'), [{ msg: 'the first' }])
+  const other = await fileStore({ directory, limits: LIMITS, warn: (message) => t.fail(message) })
+  t.teardown(() => other.close())
+  await other.append(named('ops'), [{ msg: 'the first' }])
   const told = await visit('ops', async (room) => newsOf(await looked(room), timestamp))
   t.deepEqual([told.messages.length, told.gap, told.reset], [1, undefined, undefined])
 })
