@@ -17,6 +17,7 @@ import { Waiters } from './waiters.ts'
 const MOST_READY = 4
 
 /** What a room weighs in memory, measured: itself, each of its messages, and each byte of its file (as bytes, as texts, as answers). */
+const EMPTY_WEIGHT = 2000
 const ROOM_WEIGHT = 6000
 const MESSAGE_WEIGHT = 250
 const BYTE_WEIGHT = 6
@@ -77,14 +78,14 @@ export class Room {
   /** Says that somebody needs this room, until `release` is called: it is not exchanged for another object. */
   hold(): void {
     this.#holds += 1
-    if (this.#isKeptWhole) this.#around.memory.forget(this)
+    if (this.#isKeptWhole || !this.#backlog) this.#around.memory.forget(this)
   }
 
   release(): void {
     this.#holds -= 1
     if (!this.isIdle) return
-    if (this.#backlog) this.#account()
-    else this.#around.drop(this)
+    if (this.#isLetGo) this.#around.drop(this)
+    else this.#account()
   }
 
   /** Whether nobody is in the room or asks for it, and nothing is under way. Who waits here has asked for it. */
@@ -329,12 +330,19 @@ export class Room {
     this.waiters.wake()
   }
 
-  /** Counts what the room holds as kept for convenience: it can be read again. */
+  /**
+   * Counts what the room holds as kept for convenience: it can be read again. Of a room that nobody wrote to it is known that there was
+   * nothing: whoever was there is not told of a gap when the first message comes.
+   */
   #account(): void {
-    if (!this.#backlog || (this.#isKeptWhole && !this.isIdle)) return
+    if (this.#isKeptWhole && !this.isIdle) return
+    this.#around.memory.keep(this, undefined, this.#weight, () => this.#letGo())
+  }
+
+  get #weight(): number {
+    if (!this.#backlog) return this.#presence ? ROOM_WEIGHT : EMPTY_WEIGHT
     const { messages } = this.#backlog
-    const weight = ROOM_WEIGHT + MESSAGE_WEIGHT * messages.length + BYTE_WEIGHT * bytesOf(messages)
-    this.#around.memory.keep(this, undefined, weight, () => this.#letGo())
+    return ROOM_WEIGHT + MESSAGE_WEIGHT * messages.length + BYTE_WEIGHT * bytesOf(messages)
   }
 
   #letGo(): void {
