@@ -85,8 +85,10 @@ export class Presence {
   #attendance: Attendance | undefined
   /** Who came and left since `#known`, oldest first. */
   #changes: Change[] = []
-  /** The oldest version of which it is known what has changed since: what happened before this object was made, nobody knows here. */
-  #known = newest
+  /** The newest change when this object was made. What happened in the room before, it does not know. */
+  readonly #made = newest
+  /** The oldest version of which it is known what has changed since. */
+  #known = this.#made
   /** What is told to those who know a version. */
   readonly #told = new Map<number, AttendanceChanges>()
 
@@ -117,7 +119,8 @@ export class Presence {
 
   /** What somebody is told who knows a version: what has changed since, or all where that is not known. One object for all who know the same. */
   since(version: number): Attendance | AttendanceChanges {
-    if (version < this.#known || version > this.#version) return this.attendance
+    const from = version === NOBODY_CAME ? this.#made : version // nobody was there when it was made either
+    if (from < this.#known || version > this.#version) return this.attendance
     const told = this.#told.get(version) ?? this.#changesSince(version)
     if (this.#told.size >= BUDGETS.presenceAnswers) this.#told.clear()
     this.#told.set(version, told)

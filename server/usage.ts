@@ -25,8 +25,13 @@ export function parsed(command: Command, argv: readonly string[]): boolean {
     if (error instanceof UsageError) throw error
     const { code, message } = error as { code?: string; message: string }
     if (code === 'commander.helpDisplayed' || code === 'commander.version') return false
-    // What stands behind a name that is misspelled may be the secret of one that is not.
-    const told = code === 'commander.unknownOption' ? message.replace(/'(--[\w-]*|-.).*'/s, "'$1'") : message
+    const told = code === 'commander.unknownOption' ? withoutValue(message) : message
     throw new UsageError(told.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
   }
+}
+
+/** `unknown option '--tokem=x'` without what stands behind the name: that may be the secret of an option that was meant. */
+function withoutValue(message: string): string {
+  const at = message.indexOf("'") + 1
+  return `${message.slice(0, at)}${/^(?:--[\w-]*|-.)/.exec(message.slice(at))?.[0] ?? ''}'`
 }

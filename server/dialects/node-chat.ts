@@ -71,9 +71,10 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
       if (text === '') return answer(res, 400, { error: 'No such session id' })
       try {
         await rateLimit.post(req)
+        const draft = draftOf({ msg: text }, limits)
         const session = await sessionOf(req, res)
         if (!session) throw new RoomfileError('no_session')
-        await lobby(res).post(draftOf({ msg: text }, limits), session.id)
+        await lobby(res).post(draft, session.id)
         answer(res, 200, { rss: rss() })
       } catch (thrown) {
         refuse(res, thrown, { no_session: 'No such session id', nick_taken: 'Nick in use' })

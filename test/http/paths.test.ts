@@ -91,7 +91,7 @@ test(`${NO_ROOMS.length} names that are no room's are refused, to readers and wr
 
 test('a room may be called like our folders or a file of the system, and is a room', async (t) => {
   const { url, directory } = await serve(t)
-  for (const room of ['aside', 'roomfile', 'etc', 'con', 'null', 'index', 'a-_b', '-', '__']) {
+  for (const room of ['aside', 'roomfile', 'etc', 'con', 'null', 'index', 'a-_b', '_-', '__']) {
     await post(url, room, { msg: 'here' })
     t.deepEqual(
       messagesIn(await readFile(join(directory, `${room}.jsonl`), 'utf8')).map(({ msg }) => msg),
