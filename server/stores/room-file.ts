@@ -74,6 +74,8 @@ export class RoomFile {
   #unquiet: { readonly signature: Signature; readonly seen: number } | undefined
   #lookTimer: NodeJS.Timeout | undefined
   #carryTimer: NodeJS.Timeout | undefined
+  /** Nothing begins by itself any more: what still stands in the queue comes to its end. */
+  #closing = false
 
   constructor(options: RoomFileOptions) {
     this.#options = options
@@ -140,6 +142,7 @@ export class RoomFile {
   }
 
   async close(): Promise<void> {
+    this.#closing = true
     clearTimeout(this.#lookTimer)
     clearTimeout(this.#carryTimer)
     await this.#inTurn(async () => {
@@ -314,6 +317,7 @@ export class RoomFile {
   }
 
   #lookAgainSoon(): void {
+    if (this.#closing) return
     // A timer may fire a moment early, and the file would have to be quiet for as long again.
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined
@@ -322,6 +326,7 @@ export class RoomFile {
   }
 
   #carrySoon(): void {
+    if (this.#closing) return
     this.#carryTimer ??= setTimeout(() => {
       this.#carryTimer = undefined
       void this.#inTurn(async () => {
