@@ -213,7 +213,8 @@ class FileStore implements Store {
     this.#isClosed = true
     this.#changed = () => {}
     await this.#watch.close()
-    await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
+    // Looks and commits that wait behind the last ones may open a room again.
+    while (this.#files.size > 0) await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
   }
 
   #hint(path: string | undefined): void {

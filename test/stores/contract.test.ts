@@ -1,12 +1,18 @@
 /** What server/store.ts promises, held against every store there is. */
-import { setImmediate } from 'node:timers/promises'
+import { readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate, setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { Limits } from '../../server/backlog.ts'
 import type { RoomName } from '../../server/room-name.ts'
 import type { Store } from '../../server/store.ts'
 import { fileStore } from '../../server/stores/file.ts'
 import { memoryStore } from '../../server/stores/memory.ts'
+import { RoomLock } from '../../server/stores/room-lock.ts'
 import { messagesIn } from '../helpers/chat.ts'
+import { TEST_LIMIT_MS } from '../helpers/limits.ts'
+import { needing } from '../helpers/needing.ts'
+import { UTIL_LINUX } from '../helpers/programs.ts'
 import { freshDirectory } from '../helpers/serve.ts'
 
 const LOBBY = 'lobby' as RoomName
@@ -137,3 +143,26 @@ for (const [kind, open] of Object.entries(stores)) {
     t.deepEqual([again.timestamp, again.messages], [backlog.timestamp, backlog.messages])
   })
 }
+
+/** The files of a directory that this process has open: Linux tells. */
+async function openIn(directory: string): Promise<string[]> {
+  const files = await readdir('/proc/self/fd')
+  const paths = await Promise.all(files.map((file) => readlink(`/proc/self/fd/${file}`).catch(() => '')))
+  return paths.filter((path) => path.startsWith(directory))
+}
+
+needing(UTIL_LINUX)('file: when a store is closed nothing is open, though a look waited behind the last commit', async (t) => {
+  const directory = await freshDirectory(t)
+  const store = await fileStore({ directory, limits: LIMITS, warn: (message) => t.fail(message) })
+  await store.append(LOBBY, [{ msg: 'before' }])
+  const lock = new RoomLock(join(directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
+  const all = await lock.hold(async () => {
+    const looked = store.append(LOBBY, [{ msg: 'the last' }]).then(() => store.read(LOBBY))
+    const closed = store.close()
+    while ((await openIn(directory)).includes(directory)) await delay(1) // the watch is gone: it waits for the commit
+    return { ended: Promise.all([looked, closed]) }
+  })
+  await all.ended
+  await lock.close()
+  t.deepEqual(await openIn(directory), [])
+})
