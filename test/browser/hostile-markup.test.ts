@@ -43,7 +43,7 @@ async function hostileRoom(t: ExecutionContext): Promise<{ ours: Served; own: Se
   const kept = messagesIn(await readFile(own.file('lobby'), 'utf8')).map(({ msg }) => msg)
   t.deepEqual(kept.toSorted(), HOSTILE.toSorted(), 'what is posted as text is kept as it is')
   for (const answer of await Promise.all(HOSTILE.map((msg) => send(`${own.url}/comet.php`, form({ msg }))))) t.is(answer.status, 200)
-  const nicks = HOSTILE.filter((text) => /^(?!\s)[^\p{Cc}\u2028\u2029]{1,50}(?<!\s)$/u.test(text))
+  const nicks = HOSTILE.filter((text) => /^(?!\s)[^\p{Cc}\p{Bidi_Control}\u2028\u2029]{1,50}(?<!\s)$/u.test(text))
   await Promise.all(nicks.map((nick) => post(own.url, 'lobby', { msg: 'by a hostile nick', nick })))
   await post(own.url, 'lobby', { msg: 'the last one' })
   const messages = messagesIn(await readFile(own.file('lobby'), 'utf8')).length
@@ -87,7 +87,7 @@ async function watched(t: ExecutionContext, url: string): Promise<Watched> {
 /** What a message may consist of: elements with their attributes. */
 const ALLOWED: Record<string, string> = {
   ...Object.fromEntries(
-    'p br strong em u s ul li blockquote pre hr h1 h2 h3 h4 h5 h6 table thead tbody tr div b'.split(' ').map((name) => [name, '']),
+    'p br strong em u s ul li blockquote pre hr h1 h2 h3 h4 h5 h6 table thead tbody tr div b bdi'.split(' ').map((name) => [name, '']),
   ),
   a: 'href rel target title',
   ol: 'start',

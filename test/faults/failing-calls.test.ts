@@ -29,6 +29,8 @@ interface Trouble {
   readonly name: string
   readonly code: string
   readonly status: number
+  /** What /healthz says meanwhile, where it knows: 503. @default 200 */
+  readonly health?: number
 }
 
 /** One that is made from outside: a server in the test's own process can meet it. */
@@ -129,6 +131,7 @@ const insideTroubles: readonly InsideTrouble[] = [
       return () => chmod(directory, 0o700)
     },
     status: 500,
+    health: 503,
     code: 'not_kept',
   },
   {
@@ -155,6 +158,7 @@ const outsideTroubles: readonly OutsideTrouble[] = [
       return () => rename(`${directory}.away`, directory)
     },
     status: 500,
+    health: 503,
     code: 'not_kept',
   },
   {
@@ -186,7 +190,7 @@ async function meet(
   t: ExecutionContext,
   { url, log }: Pick<Served, 'url' | 'log'>,
   files: string,
-  { name, status, code }: Trouble,
+  { name, status, code, health = 200 }: Trouble,
   start: (attack: Attack) => Promise<Mend>,
 ): Promise<void> {
   const attack = new Attack(name)
@@ -207,7 +211,7 @@ async function meet(
     messages.map(({ msg }) => msg),
     before,
   )
-  t.is((await send(`${url}/healthz`, { agent })).status, 200)
+  t.is((await send(`${url}/healthz`, { agent })).status, health)
 
   await mend()
   await attack.recover(url, 'in trouble 0, again', performance.now(), { agent })
