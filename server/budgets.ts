@@ -73,6 +73,8 @@ export const BUDGETS = {
    * late we are. So many take some 30 ms of CPU.
    */
   safetyLooks: 1000,
+  /** From so many bytes on, files are read one after the other: each takes six times as much memory while it is taken in. */
+  largeFile: 1024 * 1024,
   /** Room locks that are held open, each an open file. Beyond it the one that was used the longest ago is closed. */
   openLocks: 256,
 } as const

@@ -68,6 +68,8 @@ class FileStore implements Store {
     disposeAfter: (_open, file, reason) => this.#closeLock(file, reason),
   })
   #changed: (room?: RoomName) => void = () => {}
+  /** The end of the queue of large files that are to be read. */
+  #largeReads: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #secret: Promise<Buffer> | undefined
 
@@ -106,21 +108,33 @@ class FileStore implements Store {
   }
 
   async read(room: RoomName): Promise<Backlog> {
-    if (this.#files.has(room)) return this.#file(room).read()
+    const known = this.#files.get(room)
+    if (known) return this.#readInTurn(known.unread, () => this.#file(room).read())
     const wasEmpty = this.#empty.has(room)
     // What is wrong with the directory is told by a look at the room's file.
-    const isThere = await this.#isThere(room, wasEmpty).catch(() => true)
+    const size = await this.#sizeOf(room, wasEmpty).catch(() => 0)
     if (this.#isClosed) return EMPTY // it would open what nobody closes
-    if (isThere || this.#files.has(room)) return this.#file(room).read()
+    if (size !== undefined || this.#files.has(room)) return this.#readInTurn(size ?? 0, () => this.#file(room).read())
     this.#empty.add(room)
     return EMPTY
   }
 
-  /** Whether there is a room, or was one: to ask for a room that nobody wrote to makes nothing, not even its lock. */
-  async #isThere(room: RoomName, wasEmpty: boolean): Promise<boolean> {
-    const paths = wasEmpty ? [this.#path(room)] : [this.#path(room), this.#lockPath(room)]
-    for (const path of paths) if (await stat(path).catch(unlessMissing)) return true
-    return false
+  /**
+   * The bytes of a room's file, 0 where it is gone; undefined when there never was one: to ask for a room that nobody wrote to makes nothing,
+   * not even its lock.
+   */
+  async #sizeOf(room: RoomName, wasEmpty: boolean): Promise<number | undefined> {
+    const stats = await stat(this.#path(room)).catch(unlessMissing)
+    if (stats || wasEmpty) return stats?.size
+    return (await stat(this.#lockPath(room)).catch(unlessMissing)) && 0
+  }
+
+  /** Reads a room. Of large files one is in memory as it is being read: the others wait as names. */
+  #readInTurn(size: number, read: () => Promise<Backlog>): Promise<Backlog> {
+    if (size < BUDGETS.largeFile) return read()
+    const turn = this.#largeReads.then(() => (this.#isClosed ? EMPTY : read()))
+    this.#largeReads = turn.catch(() => undefined) // whoever waits for `turn` hears of it
+    return turn
   }
 
   isAt(room: RoomName, timestamp: Timestamp): Promise<boolean> {

@@ -180,6 +180,11 @@ export class RoomFile {
     })
   }
 
+  /** How many bytes have to be read to know again what was let go. */
+  get unread(): number {
+    return this.#letGo?.digest.length ?? 0
+  }
+
   /** Closes the lock's file until it is needed again. */
   closeLock(): Promise<void> {
     return this.#inTurn(() => this.#lock.close())
