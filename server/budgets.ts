@@ -19,4 +19,6 @@ export const BUDGETS = {
   dialectHtmlKept: 16 * 1024 * 1024,
   /** Sessions of node_chat that ended on purpose, of those from before a restart: their ids are still good otherwise. */
   partedSessions: 1000,
+  /** Browsers of mochiweb whose tabs are told together. Of one that is forgotten, which is told something every minute, the tabs may be told it twice. */
+  mochiwebBrowsers: 10_000,
 } as const
