@@ -77,4 +77,6 @@ export const BUDGETS = {
   largeFile: 1024 * 1024,
   /** Room locks that are held open, each an open file. Beyond it the one that was used the longest ago is closed. */
   openLocks: 256,
+  /** Browsers of mochiweb whose tabs are told together. Of one that is forgotten, which is told something every minute, the tabs may be told it twice. */
+  mochiwebBrowsers: 10_000,
 } as const

@@ -39,6 +39,8 @@ export interface Times {
   readonly geventPoll: number
   /** [mochiweb] a poll ends after 20 s. */
   readonly mochiwebPoll: number
+  /** [mochiweb] the tabs of one browser are told together: one that was told and does not ask again keeps the others waiting for this long, once. */
+  readonly mochiwebTab: number
   /** The tutorials' clients ask again at once after an error. They are held back this long, so that an error that lasts costs little. */
   readonly errorPause: number
   /** The same warning is not logged again for this long: one line, and not a thousand. */
@@ -64,6 +66,7 @@ export const TIMES: Times = {
   nodeChatPoll: 30_000,
   geventPoll: 3_600_000,
   mochiwebPoll: 20_000,
+  mochiwebTab: 3000,
   errorPause: 1000,
   silence: 10_000,
 }

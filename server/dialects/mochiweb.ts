@@ -1,33 +1,26 @@
 /**
  * The protocol of the mochiweb tutorial, on the lobby: GET /chat waits for one message, POST /chat wakes everybody.
- * Its client keeps no place of its own: a cookie keeps it, so that nothing falls between two polls.
+ * Its client keeps no place of its own: a cookie keeps it, so that nothing falls between two polls, and all tabs of a browser share it (tabs.ts).
  * [mochiweb] marks what the tutorial prescribes. Only translates.
  */
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { formIn, goneSignal, isEncoded, queryValue, readBody, send, type Handler, type Request } from '../http.ts'
-import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
+import { formIn, goneSignal, isEncoded, readBody, send, type Handler, type Request } from '../http.ts'
+import { placeIn, type Stamp } from '../message.ts'
 import { LOBBY } from '../room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { entity, leftOutHtml, maxForm, messageHtml, pauseAfterError, plainHtml } from './html.ts'
 import { pageFrom, type Manner } from './pages.ts'
+import { KEPT, Tabs, type Browser, type BrowserId } from './tabs.ts'
 
 const SCRIPT = 'text/javascript; charset=utf-8'
 
-const COOKIE = 'roomfile-chat'
+/** The cookie of a browser: `roomfile-chat-<id>=<timestamp>-<n>`. */
+const COOKIE = /^roomfile-chat-([\da-f]{16})$/
 
-/** The cookie of one tab. */
-const TAB = /^roomfile-chat-\d+$/
-
-/** Seconds for which a place is kept: longer than a poll, shorter than a visit that is over. */
-const COOKIE_SECONDS = 60
-
-/** How many tabs of a browser keep a place of their own. */
-const MOST_TABS = 20
-
-/** Behind every message of its timestamp. */
-const LAST = 999_999_999
+/** How many of them are read. A browser has one, or some for a moment. */
+const MOST_COOKIES = 20
 
 const MANNER: Manner = { placeOf: ({ id }) => id, full: messageHtml, plain: plainHtml, leftOut: leftOutHtml }
 
@@ -37,6 +30,7 @@ export interface Mochiweb {
 }
 
 export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): Mochiweb {
+  const tabs = new Tabs(times)
   return {
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
@@ -56,14 +50,17 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
       const signal = goneSignal(res)
       try {
         const room = rooms.get(LOBBY, res)
-        let from: Stamp | undefined
-        const tell = (): Message | undefined => {
-          const start = (from ??= earlier(placeIn(req), { timestamp: room.timestamp, n: LAST }))
-          return room.messages.find((message) => isAfter(stampOf(message), start))
-        }
-        const message = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: times.mochiwebPoll, signal }))
-        const told = message ? stampOf(message) : (from ?? { timestamp: room.timestamp, n: LAST })
-        res.setHeader('Set-Cookie', cookiesFor(req, told))
+        const places = placesIn(req)
+        const { message, browser } = await rateLimit.parked(req, async () => {
+          const tab = tabs.arrive(places)
+          try {
+            const told = await rooms.until([room], () => tab.tell(room), { ms: times.mochiwebPoll, signal }, [tab.waiters])
+            return { message: told, browser: tab.browser }
+          } finally {
+            tabs.leave(tab, signal.aborted)
+          }
+        })
+        res.setHeader('Set-Cookie', cookiesFor(browser, places.keys()))
         send(res, 200, SCRIPT, inert(message ? { ok: pageFrom([message], 0, MANNER).parts.join('') } : { error: 'timeout' }))
       } catch (thrown) {
         await pauseAfterError(times, signal)
@@ -73,43 +70,25 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
   }
 }
 
-/**
- * The cookie of a tab is named by the `_=` that jQuery puts behind the address against caches: from 1.9 on it counts up by one with each
- * poll of a page. So the tabs of a browser do not take each other's place. A poll without it, or that counts otherwise, goes by the place
- * that the browser was told last.
- */
-function cookieName(count: number): string {
-  return Number.isSafeInteger(count) ? `${COOKIE}-${count}` : COOKIE
+/** Where a browser stands, by the ids that it has; of none when it has just come. */
+function placesIn(req: Request): Map<BrowserId, Stamp> {
+  const places = new Map<BrowserId, Stamp>()
+  for (const [name, value] of Object.entries(parseCookie(req.headers.cookie ?? ''))) {
+    const [, id] = COOKIE.exec(name) ?? []
+    const place = placeIn(value ?? '')
+    if (id !== undefined && place && places.size < MOST_COOKIES) places.set(id, place)
+  }
+  return places
 }
 
-function countIn(req: Request): number {
-  return Number(queryValue(req, '_') ?? NaN)
+/** Keeps the place for the browser's next poll, and clears the other ids that it had. */
+function cookiesFor({ id, place }: Browser, known: Iterable<BrowserId>): string[] {
+  const spent = [...known].filter((other) => other !== id).map((other) => cookie(other, '', 0))
+  return place ? [cookie(id, `${place.timestamp}-${place.n}`, KEPT / 1000), ...spent] : spent
 }
 
-/** Where a tab stands; undefined when it has just come. */
-function placeIn(req: Request): Stamp | undefined {
-  const cookies = parseCookie(req.headers.cookie ?? '')
-  const [, timestamp, n] = /^(\d{1,16})-(\d{1,9})$/.exec(cookies[cookieName(countIn(req))] ?? cookies[COOKIE] ?? '') ?? []
-  return timestamp === undefined ? undefined : { timestamp: Number(timestamp), n: Number(n) }
-}
-
-/** Keeps the place for the tab's next poll, and clears the cookies that no poll will ask for. */
-function cookiesFor(req: Request, { timestamp, n }: Stamp): string[] {
-  const value = `${timestamp}-${n}`
-  const next = cookieName(countIn(req) + 1)
-  const tabs = Object.keys(parseCookie(req.headers.cookie ?? '')).filter((name) => TAB.test(name))
-  const spent = tabs.filter((name, i) => name !== next && (name === cookieName(countIn(req)) || i < tabs.length - MOST_TABS))
-  const keep = [...new Set([next, COOKIE])].map((name) => cookie(name, value, COOKIE_SECONDS))
-  return [...keep, ...spent.map((name) => cookie(name, '', 0))]
-}
-
-function cookie(name: string, value: string, maxAge: number): string {
-  return stringifySetCookie({ name, value, maxAge, httpOnly: true, sameSite: 'lax' })
-}
-
-/** A place, but not beyond the end: who has just come, or knows a place that the room does not have, hears what comes from now on. */
-function earlier(place: Stamp | undefined, end: Stamp): Stamp {
-  return place === undefined || isAfter(place, end) ? end : place
+function cookie(id: BrowserId, value: string, maxAge: number): string {
+  return stringifySetCookie({ name: `roomfile-chat-${id}`, value, maxAge, httpOnly: true, sameSite: 'lax' })
 }
 
 /** [mochiweb] the client sends `"message=" + text` as it is typed: an `&` in it ends no field, and `100%ff` is what it looks like. */

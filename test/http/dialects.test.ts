@@ -199,30 +199,3 @@ test('mochiweb: who has just come hears what comes, and not what was; what comes
   const third = await send(`${url}/chat`, { headers: { Cookie: second.headers['set-cookie']?.[0]?.split(';')[0] ?? '' } })
   t.regex(third.text, /three/)
 })
-
-test('mochiweb: two tabs that have just come, and share their cookies, each hear everything once', async (t) => {
-  const { url } = await serve(t)
-  const cookies = new Map<string, string>()
-  const tab = (first: number): (() => Promise<string>) => {
-    let count = first
-    return async () => {
-      const Cookie = [...cookies].map((pair) => pair.join('=')).join('; ')
-      const { text, headers } = await send(`${url}/chat?_=${count++}`, { headers: { Cookie } })
-      for (const line of headers['set-cookie'] ?? []) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-        if (line.includes('Max-Age=0')) cookies.delete(name)
-        else cookies.set(name, value)
-      }
-      return /\d/.exec(text)?.[0] ?? text
-    }
-  }
-  const [quick, slow] = [tab(1000), tab(5000)]
-  const first = [quick(), slow()]
-  await poll(url, 'lobby', { timestamp: 0 })
-  await poll(url, 'lobby', { timestamp: 0 })
-  for (const msg of ['1', '2', '3', '4']) await post(url, 'lobby', { msg })
-  const heard = await Promise.all(first)
-  t.deepEqual(heard, ['1', '1'])
-  t.deepEqual([await quick(), await quick(), await slow(), await quick(), await slow(), await slow()], ['2', '3', '2', '4', '3', '4'])
-  t.true(cookies.size <= 3)
-})
