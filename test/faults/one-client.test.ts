@@ -1,6 +1,6 @@
 /**
  * One client does its worst while two people talk: they get no error and hear everything, and the server holds no more memory than its
- * budget allows. `npm run test:faults` also holds the delay to ten times the undisturbed one; `npm test` only tells it.
+ * budget allows. How much longer their messages take is told in the table of `npm run test:faults`.
  */
 import { once } from 'node:events'
 import { chmod, mkdir, open, readFile, symlink, writeFile } from 'node:fs/promises'
@@ -15,9 +15,6 @@ import { ATTACKS, type Orders, type Outcome } from './one-client.ts'
 const test = ava.serial
 
 const SIZE = sized(1, 10)
-
-/** How much longer than undisturbed a message may take. */
-const MOST_DELAY = 10
 
 /** MiB that the server may hold at most: Node, the budget of `--memory 64m`, and what is under way. */
 const MOST_MIB = 600
@@ -109,7 +106,6 @@ async function withstands(t: ExecutionContext, attack: keyof typeof ATTACKS): Pr
   t.is(bob.messages.length, talk.said)
   t.true(most < MOST_MIB, `${most} MiB`)
   const delay = medianInTime(disturbed) / median(undisturbed)
-  if (SIZE > 1) t.true(delay <= MOST_DELAY, `${delay} times as long as undisturbed`)
   tell(t, {
     attack,
     tried,
