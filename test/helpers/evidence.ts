@@ -5,7 +5,7 @@
 import { cp, lstat, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ava, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import type { Page } from 'playwright-core'
 
 const RESULTS = fileURLToPath(new URL('../../test-results/', import.meta.url))
@@ -32,6 +32,7 @@ export async function keepPicture(t: ExecutionContext, page: Page, complaints: r
 }
 
 async function folderOf(t: ExecutionContext): Promise<string> {
+  const { default: ava } = await import('ava') // only then: benchmarks use these helpers without it
   const file = basename(fileURLToPath(ava.meta.file), '.test.ts')
   const folder = join(RESULTS, `${file} ${t.title}`.replaceAll(/[^\p{L}\p{N} ._-]/gu, '').slice(0, 120))
   await mkdir(folder, { recursive: true })
