@@ -13,6 +13,8 @@ const COPIED = 16 * 1024
 /** An answer without its last brace, to go on from. */
 interface Encoded extends Pieces {
   readonly length: number
+  /** With its last brace: in one piece where it is short, because thousands are sent it at once, and each piece is a write. */
+  readonly whole: Buffer | Pieces
 }
 
 const encodedNews = new WeakMap<News, Encoded>()
@@ -21,9 +23,8 @@ const encodedAttendance = new WeakMap<Attendance | AttendanceChanges, string>()
 const END = Buffer.from('}')
 
 /** The JSON answer to a poll that is told nothing else. */
-export function encode(news: News | Told): Pieces {
-  const { buffers, of } = encoded(news)
-  return { buffers: [...buffers, END], of }
+export function encode(news: News | Told): Buffer | Pieces {
+  return encoded(news).whole
 }
 
 /** Made once for all who are told the same. */
@@ -31,7 +32,8 @@ function encoded(news: News | Told): Encoded {
   let found = encodedNews.get(news)
   if (!found) {
     const { buffers, of } = piecesOf(news)
-    found = { buffers, of, length: lengthOf(buffers) }
+    const ended = [...buffers, END]
+    found = { buffers, of, length: lengthOf(buffers), whole: buffers.length === 1 ? Buffer.concat(ended) : { buffers: ended, of } }
     encodedNews.set(news, found)
   }
   return found
