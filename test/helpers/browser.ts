@@ -51,7 +51,7 @@ export function withPages(): Open<Opened> {
   return async (t, url, options = {}) => {
     if (!browser) throw new Error('the browser has not started')
     t.timeout(TEST_LIMIT_MS)
-    const context = await browser.newContext({ locale: 'en-GB', ...options })
+    const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options })
     context.setDefaultTimeout(BROWSER_LIMIT_MS)
     t.teardown(() => context.close())
     const page = await context.newPage()
