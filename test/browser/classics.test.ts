@@ -281,27 +281,37 @@ async function watch(t: ExecutionContext, guests: readonly Guest[]): Promise<() 
   }
 }
 
+/** Types all that is hostile, each when the one before is seen. Resolves to what was said. */
+async function sayHostile(guest: Guest): Promise<string[]> {
+  // node_chat says its messages in the request line, where each of these becomes three bytes.
+  const longest = guest.name === NODE_CHAT.name ? ['<'.repeat(16_350)] : []
+  const said = [...HOSTILE, ...longest].map((text, n) => `${text} seal ${n} of ${guest.name}`)
+  for (const text of said) {
+    await guest.say(text)
+    await guest.sees(text)
+  }
+  return said
+}
+
 test('hostile text that is typed in any page is text in all, and all go on', async (t) => {
   const house = await build(t)
   const guests = await gather(t, house)
   const allIsAsBefore = await watch(t, guests)
+  // The page of gevent empties its field whenever it is told something: there one can write only while nobody else does.
+  const others = guests.filter(({ name }) => name !== GEVENT.name)
+  const alone = guests.filter(({ name }) => name === GEVENT.name)
+  const said = (await Promise.all(others.map(sayHostile))).flat()
+  for (const guest of alone) said.push(...(await sayHostile(guest)))
   for (const guest of guests) {
-    // node_chat says its messages in the request line, where each of these becomes three bytes.
-    const longest = guest.name === NODE_CHAT.name ? ['<'.repeat(16_350)] : []
-    const said = [...HOSTILE, ...longest].map((text, n) => `${text} seal ${n} of ${guest.name}`)
-    for (const text of said) {
-      await guest.say(text)
-      await guest.sees(text)
-    }
     await guest.say(`${guest.name} means no harm`)
     await allSee(guests, `${guest.name} means no harm`)
-    for (const { name, display } of guests) {
-      const seen = evenly((await display.textContent()) ?? '')
-      const unseen = said.filter((text) => !seen.includes(evenly(text)))
-      t.deepEqual(unseen, [], name)
-    }
-    await allIsAsBefore()
   }
+  for (const { name, display } of guests) {
+    const seen = evenly((await display.textContent()) ?? '')
+    const unseen = said.filter((text) => !seen.includes(evenly(text)))
+    t.deepEqual(unseen, [], name)
+  }
+  await allIsAsBefore()
 })
 
 test('hostile text that no form would send is inert in all pages, and all go on', async (t) => {
@@ -331,9 +341,9 @@ test('hostile text that no form would send is inert in all pages, and all go on'
   for (const [way, say] of Object.entries(ways)) {
     await Promise.all([...HOSTILE, ...DECORATED].map(say))
     await say(`<p>that was ${way}</p>`)
-    await allSee(guests, `that was ${way}`)
-    await allIsAsBefore()
   }
+  for (const way of Object.keys(ways)) await allSee(guests, `that was ${way}`)
+  await allIsAsBefore()
   for (const guest of guests) {
     await guest.say(`${guest.name} means no harm`)
     await allSee(guests, `${guest.name} means no harm`)

@@ -164,12 +164,16 @@ const WAYS: Readonly<Record<string, readonly [insert: (page: Page) => Promise<nu
     (page) =>
       page.evaluate(async () => {
         const { $ } = window as unknown as { $: (what: string) => { append(what: string): void } }
-        for (let n = 0; ; n++) {
-          const text = await (await fetch('/chat')).text()
+        const shown = document.querySelector('#shown') as HTMLElement
+        shown.hidden = true // so that all of it is laid out once
+        let inserted = 0
+        for (let text = ''; !text.includes('the last one'); inserted++) {
+          text = await (await fetch('/chat')).text()
           $('#shown').append(`<p>${text}</p>`)
           $('#shown').append((JSON.parse(text) as { ok: string }).ok)
-          if (text.includes('the last one')) return n + 1
         }
+        shown.hidden = false
+        return inserted
       }),
     1,
   ],

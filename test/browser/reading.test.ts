@@ -1,4 +1,5 @@
 /** Point 6: reading. Days, what is new, where the reader is, what is folded, copied, linked to and searched for. */
+import type { Locator } from 'playwright-core'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { textsOf, withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
@@ -67,6 +68,7 @@ test('what came while the tab was in the background stands below a line, is coun
   await until(async () => (await page.title()) === 'lobby – roomfile')
   t.is(await icon.getAttribute('href'), 'favicon.svg')
   const before = await topOf(page.getByText('new one'))
+  t.is(await fade(line), 5000)
   await line.waitFor({ state: 'hidden' })
   await standsAt(page.getByText('new one'), before)
 })
@@ -276,3 +278,12 @@ test('a search finds what is loaded, goes from one to the next, and Escape ends 
   await field.waitFor({ state: 'detached' })
   t.is(await marked.count(), 0)
 })
+
+/** Lets what fades away be gone at once; resolves to the milliseconds that it would have stayed. */
+function fade(locator: Locator): Promise<number | undefined> {
+  return locator.evaluate((element) => {
+    const [stays] = element.parentElement?.getAnimations() ?? []
+    stays?.finish()
+    return stays?.effect?.getTiming().delay
+  })
+}

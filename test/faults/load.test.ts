@@ -41,7 +41,7 @@ const FEW = 20
 const TIMES: Partial<Times> = { grace: 100, carry: 50 }
 
 /** Whoever stalls is cut while the test waits for it. Only for crowds that may be cut at any moment: a busy machine stalls as well. */
-const IMPATIENT: Partial<Times> = { ...TIMES, head: 4000, check: 100, stall: 4000 }
+const IMPATIENT: Partial<Times> = { ...TIMES, head: 2000, check: 100, stall: 2000 }
 
 /** What a server holds is read in Linux's /proc. */
 const test = needing(UTIL_LINUX)

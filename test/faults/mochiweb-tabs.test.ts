@@ -4,12 +4,10 @@
  */
 import { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import ava from 'ava'
+import test from 'ava'
 import { post, send } from '../helpers/chat.ts'
 import { randomOf } from '../helpers/random.ts'
 import { serve } from '../helpers/serve.ts'
-
-const test = ava.serial
 
 /** The cookies and connections that all tabs of a browser share. */
 class Jar {
