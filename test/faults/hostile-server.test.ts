@@ -1,63 +1,28 @@
 /** Servers that mean harm, or are broken: what the client, `roomfile follow` and `roomfile post` make of their answers. */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
-import ava, { type ExecutionContext } from 'ava'
-import { connect, RoomError, type ConnectOptions, type Connection, type RoomEvent } from '../../client/client.ts'
+import ava from 'ava'
+import type { Connection, RoomError, RoomEvent } from '../../client/client.ts'
 import { linesIn, MOST_TEXT, wholeOf, type Text } from '../../client/command/input.ts'
 import { postAll } from '../../client/command/posting.ts'
 import { ask } from '../../client/connection/ask.ts'
 import { poll } from '../helpers/chat.ts'
-import { ended, runner } from '../helpers/command.ts'
-import { TEST_LIMIT_MS } from '../helpers/limits.ts'
+import { ended, runner, type Runner } from '../helpers/command.ts'
+import { drops, gives, madeUp, parks, says, type Answer } from '../helpers/made-up.ts'
 import { serve } from '../helpers/serve.ts'
 
 const test = ava.serial
-
-type Answer = (res: ServerResponse, req: IncomingMessage) => unknown
 
 const MIB = 2 ** 20
 
 const hello = { id: '5-0', timestamp: 5, type: 'msg', nick: 'ann', msg: 'hello' } as const
 
-const parks: Answer = () => undefined
-const drops: Answer = (res) => res.destroy()
-
-const says =
-  (body: string | Buffer, status = 200, headers: Record<string, string> = {}): Answer =>
-  (res) =>
-    res.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(body)
-
-const gives = (body: unknown, status = 200): Answer => says(JSON.stringify(body), status)
 const tells = (news: unknown): Answer => gives({ rooms: { lobby: news } })
 const refuses = (status: number, message: unknown, code: unknown = 'because'): Answer => gives({ error: { code, message } }, status)
 
 const good = tells({ timestamp: 5, messages: [hello] })
-
-/** A server that gives its answers in turn, and the last one again and again. */
-async function hostile(t: ExecutionContext, ...answers: Answer[]) {
-  t.timeout(TEST_LIMIT_MS)
-  const asked: string[] = []
-  const server = createServer((req, res) => {
-    asked.push(`${req.method} ${req.url}`)
-    const answer = answers.length > 1 ? answers.shift() : answers[0]
-    void answer?.(res, req)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const ends = new AbortController()
-  t.teardown(() => {
-    ends.abort()
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const meet = (options: Partial<ConnectOptions> = {}): Connection =>
-    connect(url, { room: 'lobby', retryDelay: 1, signal: ends.signal, ...options })
-  return { url, asked, meet }
-}
 
 /** The events up to and with the first message. */
 async function untilTold(connection: Connection): Promise<RoomEvent[]> {
@@ -164,8 +129,8 @@ const wrongPolls: Readonly<Record<string, string>> = Object.fromEntries(
 
 test('a poll with an answer of the wrong types is asked again, and the follower hears why', async (t) => {
   for (const [name, body] of Object.entries(wrongPolls)) {
-    const { meet } = await hostile(t, says(body), good, parks)
-    const events = await untilTold(meet({ presence: true }))
+    const { join } = await madeUp(t, says(body), good, parks)
+    const events = await untilTold(join({ presence: true }))
     t.deepEqual(waitedFor(events), ['not_roomfile'], name)
     t.like(events.at(-1), { messages: [hello] }, name)
   }
@@ -180,8 +145,8 @@ test('a post with an answer of the wrong types is posted again under its cid', a
         cids.push(((await json(req)) as { cid: unknown }).cid)
         await answer(res, req)
       }
-    const { meet } = await hostile(t, noting(gives(wrong, 201)), noting(gives({ id: '5-0', timestamp: 5 }, 201)))
-    t.deepEqual(await meet().post('hi'), { id: '5-0', timestamp: 5 })
+    const { join } = await madeUp(t, noting(gives(wrong, 201)), noting(gives({ id: '5-0', timestamp: 5 }, 201)))
+    t.deepEqual(await join().post('hi'), { id: '5-0', timestamp: 5 })
     t.is(cids.length, 2)
     t.is(cids[0], cids[1])
   }
@@ -189,18 +154,18 @@ test('a post with an answer of the wrong types is posted again under its cid', a
 
 test('the id of a session cannot lead a request to another address', async (t) => {
   const ids = [5, '', '../../other', 'a/b', 'a,dev:0', 'x'.repeat(101)]
-  const { meet, asked } = await hostile(t, ...ids.map((id) => gives({ id, nick: 'ann' }, 201)), gives({ id: 'good-1', nick: 'ann' }, 201))
-  const room = meet()
+  const { join, asked } = await madeUp(t, ...ids.map((id) => gives({ id, nick: 'ann' }, 201)), gives({ id: 'good-1', nick: 'ann' }, 201))
+  const room = join()
   await room.join('ann')
   await room.leave()
-  t.is(asked.filter((line) => line === 'POST /rooms/lobby/sessions').length, ids.length + 1)
-  t.deepEqual(asked.slice(ids.length + 1), ['DELETE /rooms/lobby/sessions/good-1'])
+  t.is(asked.filter((line) => line === 'POST /chat/rooms/lobby/sessions').length, ids.length + 1)
+  t.deepEqual(asked.slice(ids.length + 1), ['DELETE /chat/rooms/lobby/sessions/good-1'])
 })
 
 test('a refusal whose code and message are of the wrong types, or endless, is told in our words', async (t) => {
-  const { meet } = await hostile(t, refuses(404, { a: 1 }, ['x']), refuses(404, 'why '.repeat(MIB), 'x'.repeat(MIB)))
-  t.like(await t.throwsAsync(meet().post('hi')), { status: 404, code: 'http_404', message: 'HTTP 404' })
-  const error = await t.throwsAsync<RoomError>(meet().post('hi'))
+  const { join } = await madeUp(t, refuses(404, { a: 1 }, ['x']), refuses(404, 'why '.repeat(MIB), 'x'.repeat(MIB)))
+  t.like(await t.throwsAsync(join().post('hi')), { status: 404, code: 'http_404', message: 'HTTP 404' })
+  const error = await t.throwsAsync<RoomError>(join().post('hi'))
   t.is(error.code, 'http_404')
   t.true(error.message.length < 1000 && error.message.startsWith('why why'))
 })
@@ -209,8 +174,8 @@ test('a refusal whose code and message are of the wrong types, or endless, is to
 
 test('an endless answer is cut off at the budget, and asked again', async (t) => {
   const first = endless()
-  const { meet } = await hostile(t, first, good, parks)
-  t.deepEqual(waitedFor(await untilTold(meet({ maxAnswer: MIB }))), ['answer_too_large'])
+  const { join } = await madeUp(t, first, good, parks)
+  t.deepEqual(waitedFor(await untilTold(join({ maxAnswer: MIB }))), ['answer_too_large'])
   const [written = Infinity] = await Promise.all(first.written)
   t.true(written < 32 * MIB, `${written} bytes`) // beyond the budget there is what the buffers of the system hold
 })
@@ -231,7 +196,7 @@ test('answers beyond a budget of bytes, values, members or levels are refused, a
     ['members of many', `{"a":[${`${wide(500)},`.repeat(10)}1]}`, {}, undefined],
   ]
   for (const [name, body, headers, code] of cases) {
-    const { url } = await hostile(t, says(body, 200, headers))
+    const { url } = await madeUp(t, says(body, 200, headers))
     const refused = await ask(url, { maxAnswer: most }).then(
       () => undefined,
       (error: RoomError) => error.code,
@@ -242,7 +207,7 @@ test('answers beyond a budget of bytes, values, members or levels are refused, a
 
 test('an error with an endless body is cut off, too', async (t) => {
   const error = endless(500)
-  const { url } = await hostile(t, error)
+  const { url } = await madeUp(t, error)
   t.like(await t.throwsAsync(ask(url, { maxAnswer: MIB })), { code: 'answer_too_large' })
   const [written = Infinity] = await Promise.all(error.written)
   t.true(written < 32 * MIB, `${written} bytes`)
@@ -255,8 +220,8 @@ test('an answer that dribbles is given up when its time is over, and asked again
     const dribble = setInterval(() => res.write(' '), 5)
     closed = once(res, 'close').finally(() => clearInterval(dribble))
   }
-  const { meet, url } = await hostile(t, dribbles, good, dribbles)
-  const events = await untilTold(meet({ grace: 300 }))
+  const { join, url } = await madeUp(t, dribbles, good, dribbles)
+  const events = await untilTold(join({ grace: 300 }))
   t.deepEqual(waitedFor(events), ['timeout'])
   await closed
   t.like(await t.throwsAsync(ask(url, { body: { msg: 'hi' }, timeout: 300 })), { code: 'timeout', status: 0 })
@@ -266,9 +231,9 @@ test('an answer that dribbles is given up when its time is over, and asked again
 // Elsewhere
 
 test('nothing is sent on to where a redirect points: no poll, no message, no token, no nick', async (t) => {
-  const other = await hostile(t, good)
+  const other = await madeUp(t, good)
   for (const status of [300, 301, 302, 303, 307, 308]) {
-    const server = await hostile(t, says('', status, { Location: `${other.url}/rooms` }))
+    const server = await madeUp(t, says('', status, { Location: `${other.url}/rooms` }))
     for (const request of [{}, { body: { msg: 'hi' } }, { method: 'DELETE' }] as const) {
       const error = await t.throwsAsync<RoomError>(ask(`${server.url}/rooms/lobby`, { token: 'secret', ...request }))
       t.like(error, { status, code: 'redirected' })
@@ -279,8 +244,8 @@ test('nothing is sent on to where a redirect points: no poll, no message, no tok
 })
 
 test('a redirect for a while is waited out, one for good ends the connection', async (t) => {
-  const { meet } = await hostile(t, elsewhere(302), elsewhere(303), elsewhere(307), good, elsewhere(308))
-  const room = meet()
+  const { join } = await madeUp(t, elsewhere(302), elsewhere(303), elsewhere(307), good, elsewhere(308))
+  const room = join()
   t.deepEqual(waitedFor(await untilTold(room)), ['redirected', 'redirected', 'redirected'])
   t.like(await t.throwsAsync(room.post('hi')), { code: 'redirected', status: 308 })
   t.like(await t.throwsAsync(untilTold(room)), { code: 'redirected', status: 308 })
@@ -294,14 +259,14 @@ const COMMANDS = /[^\P{Cc}\n]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u202
 const NASTY = '\u001b]0;owned\u0007\u001b[2J\u009b31m\rgone\nroomfile: forged \u202egnp\u2066\u2028.\u061c'
 
 test('what a server says of an error is printed in one line, and obeyed by no terminal', async (t) => {
-  const { url } = await hostile(t, refuses(403, NASTY))
+  const { url } = await madeUp(t, refuses(403, NASTY))
   for (const args of [
     ['follow', url],
     ['follow', '--nick', 'ann', url],
     ['post', url, 'lobby', 'hi'],
     ['post', '--lines', url, 'lobby'],
   ]) {
-    const { code, out, err } = await ended(t, args, 'hi\n')
+    const { code, out, err } = await ended(args, 'hi\n')
     t.is(code, 1)
     t.is(out, '')
     t.regex(err, /^roomfile: [^\n]*␛\]0;owned␇␛\[2J\ufffd31m␍gone␊roomfile: forged <U\+202E>gnp<U\+2066><U\+2028>\.<U\+061C>\n$/)
@@ -310,31 +275,30 @@ test('what a server says of an error is printed in one line, and obeyed by no te
 })
 
 test('what a follower waits for is printed the same way, and it goes on', async (t) => {
-  const { url } = await hostile(t, refuses(503, NASTY), good, parks)
+  const { url } = await madeUp(t, refuses(503, NASTY), good, parks)
   const bob = runner(t, ['follow', url])
-  t.is(await bob.line(), '00:00 ann: hello')
+  t.regex((await bob.line()) ?? '', /^\d\d:\d\d ann: hello$/)
   const note = (await bob.note()) ?? ''
   t.regex(note, /^roomfile: no connection, trying again: ␛/)
   t.notRegex(note, COMMANDS)
-  bob.child.kill('SIGINT')
-  t.is(await bob.ended, 0)
+  t.is(await bob.stop(), 0)
 })
 
 test('a nick and a text that turn the direction of the line are printed as they were typed', async (t) => {
   const turned = { ...hello, nick: '\u202enna\u2069\tx\ny', msg: 'a \u2066b\u061c' }
   const messages = [turned, { ...turned, id: '5-1', type: 'join' }]
   for (const [args, ...lines] of [
-    [['follow'], '00:00 <U+202E>nna<U+2069>␉x␊y: a <U+2066>b<U+061C>', '00:00 * <U+202E>nna<U+2069>␉x␊y came in'],
+    [['follow'], '<U+202E>nna<U+2069>␉x␊y: a <U+2066>b<U+061C>', '* <U+202E>nna<U+2069>␉x␊y came in'],
     [['follow', '--json'], String.raw`{"id":"5-0","timestamp":5,"type":"msg","nick":"\u202enna\u2069\tx\ny","msg":"a \u2066b\u061c"}`],
   ] as const) {
-    const { url } = await hostile(t, tells({ timestamp: 5, messages }), parks)
+    const { url } = await madeUp(t, tells({ timestamp: 5, messages }), parks)
     const bob = runner(t, [...args, url])
-    for (const line of lines) t.is(await bob.line(), line)
+    for (const line of lines) t.is((await bob.line())?.replace(/^\d\d:\d\d /, ''), line)
   }
 })
 
 test('follow goes on after answers of the wrong types and without an end, and says why', async (t) => {
-  const { url } = await hostile(
+  const { url } = await madeUp(
     t,
     tells(message({ nick: 5 })),
     good,
@@ -343,21 +307,21 @@ test('follow goes on after answers of the wrong types and without an end, and sa
     parks,
   )
   const bob = runner(t, ['follow', url])
-  t.is(await bob.line(), '00:00 ann: hello')
+  t.regex((await bob.line()) ?? '', / ann: hello$/)
   t.regex((await bob.note()) ?? '', /trying again: The answer is not one of roomfile/)
   t.is(await bob.note(), 'roomfile: connected again')
-  t.is(await bob.line(), '00:00 ann: again')
+  t.regex((await bob.line()) ?? '', / ann: again$/)
   t.is(await bob.note(), 'roomfile: no connection, trying again: The answer is too large: more than 67108864 bytes.')
 })
 
 test('post and follow do not go where a redirect points, and say where that is', async (t) => {
-  const other = await hostile(t, gives({ id: '5-0', timestamp: 5 }, 201))
-  const { url } = await hostile(t, says('', 308, { Location: `${other.url}/rooms/lobby` }))
+  const other = await madeUp(t, gives({ id: '5-0', timestamp: 5 }, 201))
+  const { url } = await madeUp(t, says('', 308, { Location: `${other.url}/rooms/lobby` }))
   for (const args of [
     ['follow', url],
     ['post', '--token', 'secret', url, 'lobby', 'hi'],
   ]) {
-    const { code, err } = await ended(t, args)
+    const { code, err } = await ended(args)
     t.is(code, 1)
     t.true(err.includes(`to ${other.url}/rooms/lobby`), err)
   }
@@ -368,11 +332,7 @@ test('post and follow do not go where a redirect points, and say where that is',
 
 test('a line that is too long is told of, and those behind it are posted', async (t) => {
   const { url } = await serve(t, { maxMessage: 1024 })
-  const { code, out, err } = await ended(
-    t,
-    ['post', '--lines', url, 'lobby'],
-    `one\n${'x'.repeat(1025)}\n\nfour\n${'y'.repeat(900_000)}\nsix`,
-  )
+  const { code, out, err } = await ended(['post', '--lines', url, 'lobby'], `one\n${'x'.repeat(1025)}\n\nfour\n${'y'.repeat(900_000)}\nsix`)
   t.is(code, 1)
   t.is(out, '')
   t.regex(err, /^roomfile: line 2 not posted: [^\n]*1025 bytes; 1024 are the most\nroomfile: line 5 not posted: [^\n]+\n$/)
@@ -382,13 +342,18 @@ test('a line that is too long is told of, and those behind it are posted', async
   )
 })
 
+/** Writes to a command; resolves when there is room for more. */
+async function write({ input }: Runner, bytes: Buffer): Promise<void> {
+  if (!input.write(bytes)) await once(input, 'drain')
+}
+
 test('a line without an end is told of as soon as it is too long, and what comes behind it is posted', async (t) => {
   const { url } = await serve(t)
   const posting = runner(t, ['post', '--lines', url, 'lobby'])
-  await posting.write(Buffer.alloc(MOST_TEXT + 1, 'x'))
+  await write(posting, Buffer.alloc(MOST_TEXT + 1, 'x'))
   t.is(await posting.note(), `roomfile: line 1 not posted: it has more than ${MOST_TEXT} bytes`)
-  for (let n = 0; n < 64; n++) await posting.write(Buffer.alloc(MIB, 'x'))
-  posting.child.stdin?.end('\nafter it\n')
+  for (let n = 0; n < 64; n++) await write(posting, Buffer.alloc(MIB, 'x'))
+  posting.input.end('\nafter it\n')
   t.is(await posting.ended, 1)
   t.deepEqual(
     (await poll(url, 'lobby')).messages.map(({ msg }) => msg),
@@ -398,7 +363,7 @@ test('a line without an end is told of as soon as it is too long, and what comes
 
 test('more than a text can be is read no further', async (t) => {
   const { url } = await serve(t)
-  const { code, err } = await ended(t, ['post', url, 'lobby'], Buffer.alloc(8 * MIB, 'x'))
+  const { code, err } = await ended(['post', url, 'lobby'], Buffer.alloc(8 * MIB, 'x'))
   t.is(code, 1)
   t.is(err, `roomfile: not posted: it has more than ${MOST_TEXT} bytes\n`)
   let read = 0
@@ -461,7 +426,7 @@ test('while the server is away, no more is read of standard input, and nothing i
     posted.push((await json(req)) as { msg: string; cid: string }) // taken, and the answer is lost
     res.destroy()
   }
-  const { meet } = await hostile(t, ...Array.from({ length: tries }, () => away), takes, loses, refuses(429, 'slow'), takes)
+  const { join } = await madeUp(t, ...Array.from({ length: tries }, () => away), takes, loses, refuses(429, 'slow'), takes)
   const input = async function* (): AsyncGenerator<Buffer> {
     for (let n = 0; n < 100; n++) {
       read += 1
@@ -469,7 +434,7 @@ test('while the server is away, no more is read of standard input, and nothing i
     }
   }
   const notes: string[] = []
-  const areAllPosted = await postAll(linesIn(input()), meet(), { tries: Infinity, say: (note) => void notes.push(note) })
+  const areAllPosted = await postAll(linesIn(input()), join(), { tries: Infinity, say: (note) => void notes.push(note) })
   t.true(areAllPosted)
   t.deepEqual(
     readWhileAway,
@@ -489,14 +454,14 @@ test('while the server is away, no more is read of standard input, and nothing i
 test('post --lines goes on when the server is back, and keeps the order', async (t) => {
   const first = await serve(t)
   const posting = runner(t, ['post', '--lines', first.url, 'lobby'])
-  await posting.write('one\n')
+  posting.input.write('one\n')
   await poll(first.url, 'lobby', { timestamp: 1, wait: 60 })
   await first.close()
-  await posting.write('two\nthree\n')
+  posting.input.write('two\nthree\n')
   t.regex((await posting.note()) ?? '', /^roomfile: no connection, trying again: /)
   const second = await serve(t, { port: Number(new URL(first.url).port) }, first.directory)
   t.is(await posting.note(), 'roomfile: connected again')
-  posting.child.stdin?.end('four\n')
+  posting.input.end('four\n')
   t.is(await posting.ended, 0)
   t.deepEqual(
     (await poll(second.url, 'lobby')).messages.map(({ msg }) => msg),
@@ -505,12 +470,12 @@ test('post --lines goes on when the server is back, and keeps the order', async 
 })
 
 test('post ends after its tries, and at a refusal that is meant for all, with the line and the reason', async (t) => {
-  const away = await hostile(t, drops)
-  const gaveUp = await ended(t, ['post', '--lines', '--tries', '1', away.url, 'lobby'], 'one\ntwo\n')
+  const away = await madeUp(t, drops)
+  const gaveUp = await ended(['post', '--lines', '--tries', '1', away.url, 'lobby'], 'one\ntwo\n')
   t.is(gaveUp.code, 1)
   t.regex(gaveUp.err, /^roomfile: line 1 not posted: [^\n]+\n$/)
-  const closed = await hostile(t, refuses(401, 'no token', 'no_token'))
-  t.like(await ended(t, ['post', '--lines', closed.url, 'lobby'], 'one\ntwo\n'), {
+  const closed = await madeUp(t, refuses(401, 'no token', 'no_token'))
+  t.like(await ended(['post', '--lines', closed.url, 'lobby'], 'one\ntwo\n'), {
     code: 1,
     err: 'roomfile: line 1 not posted: no token\n',
   })

@@ -1,100 +1,20 @@
-/** `roomfile follow` and `roomfile post`: a room in a pipe. In this process; as a process of its own where signals, pipes and variables are the point. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+/** `roomfile follow` and `roomfile post`: a room in a pipe. */
+import { spawn } from 'node:child_process'
 import { appendFile, readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { PassThrough, Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { setImmediate as immediate } from 'node:timers/promises'
-import ava, { type ExecutionContext } from 'ava'
-import { commandNamed } from '../../client/command/cli.ts'
-import type { Terminal } from '../../client/command/terminal.ts'
+import ava from 'ava'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
+import { ended, endedProcess, runner, runnerProcess } from '../helpers/command.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { BIN, run, serve } from '../helpers/serve.ts'
 
 const test = ava.serial
 
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs a command in this process. */
-async function ran([name = '', ...args]: readonly string[], input = ''): Promise<Ended> {
-  const [output, errors] = [new PassThrough(), new PassThrough()]
-  const terminal: Terminal = { input: Readable.from([Buffer.from(input)]), output, errors, onInterrupt: () => undefined }
-  const [out, err] = [text(output), text(errors)]
-  const code = (await commandNamed(name)?.(args, terminal)) ?? null
-  output.end()
-  errors.end()
-  return { code, out: await out, err: await err }
-}
-
-/** Waits for a command that is a process of its own. */
-async function ended(child: ChildProcess, input?: string): Promise<Ended> {
-  child.stdin?.end(input)
-  const exited = once(child, 'exit') as Promise<[number | null]>
-  const [[code], out, err] = await Promise.all([exited, child.stdout ? text(child.stdout) : '', child.stderr ? text(child.stderr) : ''])
-  return { code, out, err }
-}
-
-interface Reader {
-  readonly line: () => Promise<string | undefined>
-  readonly note: () => Promise<string | undefined>
-  /** Ctrl-C; resolves to the exit code. */
-  readonly stop: () => Promise<number | null>
-}
-
-function reading(output: NodeJS.ReadableStream, errors: NodeJS.ReadableStream): Pick<Reader, 'line' | 'note'> {
-  const lines = createInterface(output)[Symbol.asyncIterator]()
-  const notes = createInterface(errors)[Symbol.asyncIterator]()
-  return { line: async () => (await lines.next()).value, note: async () => (await notes.next()).value }
-}
-
-/** Somebody who follows a room, and reads line by line; in this process. */
-function follower(t: ExecutionContext, args: readonly string[], isTTY = false): Reader {
-  const [output, errors] = [Object.assign(new PassThrough(), { isTTY }), new PassThrough()]
-  const interrupts: (() => void)[] = []
-  const interrupt = (): void => interrupts.forEach((end) => end())
-  const terminal: Terminal = { input: Readable.from([]), output, errors, onInterrupt: (end) => void interrupts.push(end) }
-  const code = commandNamed('follow')?.(args, terminal) ?? Promise.resolve(null)
-  t.teardown(async () => {
-    interrupt()
-    await code
-  })
-  return {
-    ...reading(output, errors),
-    stop() {
-      interrupt()
-      return code
-    },
-  }
-}
-
-/** The same as a process of its own, which signals end. */
-function followerProcess(t: ExecutionContext, args: readonly string[], signal: NodeJS.Signals): Reader {
-  const child = run(['follow', ...args])
-  const exited = once(child, 'exit') as Promise<[number | null]>
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await exited
-  })
-  if (!child.stdout || !child.stderr) throw new Error('the command has no output')
-  return {
-    ...reading(child.stdout, child.stderr),
-    async stop() {
-      child.kill(signal)
-      return (await exited)[0]
-    },
-  }
-}
-
 test('follow prints the newest messages, then what comes, plainly in a pipe; Ctrl-C ends it with 0', async (t) => {
   const server = await serve(t)
   for (const msg of ['one', 'two', 'three']) await post(server.url, 'dev', { msg, nick: 'ann' })
-  const bob = followerProcess(t, ['-n', '2', server.url, 'dev'], 'SIGINT')
+  const bob = runnerProcess(t, ['follow', '-n', '2', server.url, 'dev'], 'SIGINT')
   t.regex((await bob.line()) ?? '', /^\d\d:\d\d ann: two$/)
   t.regex((await bob.line()) ?? '', /^\d\d:\d\d ann: three$/)
   await post(server.url, 'dev', { msg: '你好\nworld', nick: '李' })
@@ -109,14 +29,14 @@ test('follow takes the address of the page, with its room, and --json prints the
   const server = await serve(t)
   await post(server.url, '开发', { msg: 'a\u2028b\u009b', nick: 'ann', cid: 'mine' })
   const { host } = new URL(server.url)
-  const bob = follower(t, ['--json', `${host}/?room=${encodeURIComponent('开发')}`])
+  const bob = runner(t, ['follow', '--json', `${host}/?room=${encodeURIComponent('开发')}`])
   t.is(`${await bob.line()}\n`, await readFile(server.file('开发'), 'utf8'))
 })
 
 test('what a message says to the terminal is not obeyed', async (t) => {
   const { url } = await serve(t)
   await post(url, 'lobby', { msg: '\u001b]0;owned\u0007\u001b[2J\u009b31m\rred\u007f' })
-  const bob = follower(t, [url], true)
+  const bob = runner(t, ['follow', url], true)
   const line = (await bob.line()) ?? ''
   t.true(line.startsWith('\u001b['), JSON.stringify(line))
   t.true(line.endsWith(': ␛]0;owned␇␛[2J\ufffd31m␍red␡'), JSON.stringify(line))
@@ -125,7 +45,7 @@ test('what a message says to the terminal is not obeyed', async (t) => {
 test('follow goes on across a restart of the server, says so on standard error, and repeats nothing', async (t) => {
   const first = await serve(t)
   await post(first.url, 'lobby', { msg: 'before' })
-  const bob = follower(t, [first.url])
+  const bob = runner(t, ['follow', first.url])
   t.regex((await bob.line()) ?? '', /before$/)
   await first.close()
   t.regex((await bob.note()) ?? '', /^roomfile: no connection, trying again: /)
@@ -138,9 +58,9 @@ test('follow goes on across a restart of the server, says so on standard error, 
 
 test('follow with a nick is seen in the room, and leaves it at Ctrl-C', async (t) => {
   const { url } = await serve(t)
-  const bob = follower(t, ['--nick', 'bob', url])
+  const bob = runner(t, ['follow', '--nick', 'bob', url])
   t.regex((await bob.line()) ?? '', /^\d\d:\d\d \* bob came in$/)
-  const { code, err } = await ran(['follow', '--nick', 'Bob', url])
+  const { code, err } = await ended(['follow', '--nick', 'Bob', url])
   t.is(code, 1)
   t.regex(err, /^roomfile: .*taken\n$/)
   t.is(await bob.stop(), 0)
@@ -161,18 +81,18 @@ test('follow ends quietly when nobody reads it any more', async (t) => {
   t.teardown(() => child.kill('SIGKILL'))
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   t.regex(String((await lines.next()).value), /0$/)
-  const finished = ended(child)
+  const finished = endedProcess(child)
   await post(url, 'lobby', { msg: 'one more' })
   t.like(await finished, { code: 0, err: '' })
 })
 
 test('what cannot be followed ends with 1 and the reason', async (t) => {
   const { url } = await serve(t, { token: 'secret-of-ours' })
-  t.like(await ran(['follow', url]), {
+  t.like(await ended(['follow', url]), {
     code: 1,
     err: 'roomfile: a token is needed here: as a bearer, as a Basic password, or by the sign-in page\n',
   })
-  const bad = await ran(['follow', '--token', 'secret-of-ours', url, 'no room'])
+  const bad = await ended(['follow', '--token', 'secret-of-ours', url, 'no room'])
   t.is(bad.code, 1)
   t.regex(bad.err, /not a room name/)
 })
@@ -180,9 +100,9 @@ test('what cannot be followed ends with 1 and the reason', async (t) => {
 test('post says its words, or what standard input says, or each of its lines', async (t) => {
   const server = await serve(t)
   const { url } = server
-  t.deepEqual(await ran(['post', '--nick', 'ann', url, 'dev', '**two**', 'words']), { code: 0, out: '', err: '' })
-  t.is((await ended(run(['post', url, 'dev']), 'a whole\ntext\n')).code, 0)
-  t.is((await ran(['post', '--lines', url, 'dev'], 'first\n\nsecond\r\nthird')).code, 0)
+  t.deepEqual(await ended(['post', '--nick', 'ann', url, 'dev', '**two**', 'words']), { code: 0, out: '', err: '' })
+  t.is((await endedProcess(run(['post', url, 'dev']), 'a whole\ntext\n')).code, 0)
+  t.is((await ended(['post', '--lines', url, 'dev'], 'first\n\nsecond\r\nthird')).code, 0)
   t.deepEqual(
     messagesIn(await readFile(server.file('dev'), 'utf8')).map(({ nick, msg }) => [nick, msg]),
     [
@@ -199,7 +119,7 @@ test('post gets through while there is no server, once', async (t) => {
   const { url } = await serve(t)
   const network = await proxy(t, url)
   network.target = undefined
-  const posting = ran(['post', '--tries', '0', network.url, 'lobby', 'patient'])
+  const posting = ended(['post', '--tries', '0', network.url, 'lobby', 'patient'])
   while (network.asked.length === 0) await immediate()
   network.target = url
   t.is((await posting).code, 0)
@@ -211,9 +131,9 @@ test('post gets through while there is no server, once', async (t) => {
 
 test('a token comes by option or variable', async (t) => {
   const { url } = await serve(t, { token: 'secret-of-ours' })
-  t.is((await ran(['post', url, 'lobby', 'a'])).code, 1)
-  t.is((await ran(['post', '--token', 'secret-of-ours', url, 'lobby', 'b'])).code, 0)
-  t.is((await ended(run(['post', url, 'lobby', 'c'], { ROOMFILE_TOKEN: 'secret-of-ours' }))).code, 0)
+  t.is((await ended(['post', url, 'lobby', 'a'])).code, 1)
+  t.is((await ended(['post', '--token', 'secret-of-ours', url, 'lobby', 'b'])).code, 0)
+  t.is((await endedProcess(run(['post', url, 'lobby', 'c'], { ROOMFILE_TOKEN: 'secret-of-ours' }))).code, 0)
   const { text: answer } = await send(`${url}/rooms/lobby`, { headers: { Authorization: 'Bearer secret-of-ours' } })
   t.deepEqual(
     (JSON.parse(answer) as { messages: { msg: string }[] }).messages.map(({ msg }) => msg),
@@ -234,26 +154,26 @@ const failures: readonly [args: readonly string[], code: number, says: RegExp][]
 test('what makes no sense ends with 2, what could not be done with 1, in one line', async (t) => {
   for (const [args, code, says] of failures) {
     const command = args.join(' ')
-    const found = await ran(args)
+    const found = await ended(args)
     t.like(found, { code, out: '' }, command)
     t.regex(found.err, says)
     t.is(found.err.trimEnd().split('\n').length, 1, command)
   }
   const [args = [], code, says = /^/] = failures[0] ?? []
-  const found = await ended(run(args))
+  const found = await endedProcess(run(args))
   t.is(found.code, code ?? null)
   t.regex(found.err, says)
 })
 
 test('a refusal ends post with 1 and the reason', async (t) => {
   const { url } = await serve(t, { maxMessage: 1024 })
-  const { code, err } = await ran(['post', url, 'lobby', 'x'.repeat(2000)])
+  const { code, err } = await ended(['post', url, 'lobby', 'x'.repeat(2000)])
   t.is(code, 1)
   t.regex(err, /^roomfile: not posted: .*2000 bytes; 1024/)
 })
 
 test('--help says how it is used', async (t) => {
-  const { code, out } = await ended(run(['follow', '--help']))
+  const { code, out } = await endedProcess(run(['follow', '--help']))
   t.is(code, 0)
   t.regex(out, /^Usage: roomfile follow /)
 })

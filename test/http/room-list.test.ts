@@ -70,9 +70,9 @@ test('a limit that is none is refused', async (t) => {
   }
 })
 
-test('of 3,000 rooms one answer tells a page', async (t) => {
+test('of more rooms than a page has one answer tells a page', async (t) => {
   const directory = await freshDirectory(t)
-  const names = await makeRooms(directory, 3000)
+  const names = await makeRooms(directory, BUDGETS.listedRooms + 1)
   const { url } = await serve(t, {}, directory)
   const first = await list(url)
   t.deepEqual(Object.keys(first.rooms), names.slice(0, BUDGETS.listedRooms))

@@ -1,19 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
-import { connect, RoomError, type ConnectOptions, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
+import { connect, RoomError, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
 import { PollingHub } from '../../client/connection/polling-hub.ts'
-
-type Answer = (response: ServerResponse, request: IncomingMessage) => unknown
+import { drops, gives, madeUp, parks, type Answer, type MadeUp } from '../helpers/made-up.ts'
 
 const hello = { id: '5-0', timestamp: 5, type: 'msg', nick: 'ann', msg: 'hello' } as const
-
-const gives =
-  (body: object, status = 200, headers = {}): Answer =>
-  (response) =>
-    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body))
 
 /** The answer to a poll that tells this of the room that was asked for. */
 const tells =
@@ -24,29 +15,8 @@ const tells =
   }
 
 const refuses = (status: number, headers = {}): Answer => gives({ error: { code: 'because', message: 'It is so.' } }, status, headers)
-const drops: Answer = (response) => response.destroy()
-const parks: Answer = () => undefined
-
-/** A server that gives its answers in turn, and then parks; `asked` holds the URLs that came. */
-async function serve(t: ExecutionContext, ...answers: Answer[]) {
-  const asked: string[] = []
-  const server = createServer((request, response) => {
-    asked.push(request.url ?? '')
-    ;(answers.shift() ?? parks)(response, request)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const ends = new AbortController()
-  t.teardown(() => {
-    ends.abort()
-    server.closeAllConnections()
-    server.close()
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const join = (options: Partial<ConnectOptions> = {}): Connection =>
-    connect(`${url}/chat/`, { room: 'lobby', retryDelay: 1, signal: ends.signal, ...options })
-  return { url, asked, ends, join }
-}
+/** A server that gives its answers in turn, and then parks. */
+const serve = (t: ExecutionContext, ...answers: Answer[]): Promise<MadeUp> => madeUp(t, ...answers, parks)
 
 /** The events up to and with the first that fits. */
 async function until(connection: Connection, fits: (event: RoomEvent) => boolean): Promise<RoomEvent[]> {
@@ -68,7 +38,7 @@ test('the first poll asks for everything at once, the next goes on from its time
     tells({ timestamp: 6, msg: 'x', messages: [hello] }),
   )
   const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
-  t.deepEqual(asked.slice(0, 2), ['/chat/rooms?poll=lobby:0&wait=0', '/chat/rooms?poll=lobby:5&wait=25'])
+  t.deepEqual(asked.slice(0, 2), ['GET /chat/rooms?poll=lobby:0&wait=0', 'GET /chat/rooms?poll=lobby:5&wait=25'])
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
   t.deepEqual(events[2], { type: 'messages', messages: [hello], timestamp: 5, reset: false, gap: false })
 })
@@ -76,7 +46,7 @@ test('the first poll asks for everything at once, the next goes on from its time
 test('a room in Chinese, a timestamp to go on from and a shorter wait reach the server', async (t) => {
   const { join, asked } = await serve(t, tells({ timestamp: 7, messages: [hello] }), tells({ timestamp: 8, messages: [hello] }))
   await until(join({ room: '大厅', timestamp: 5, wait: 3 }), (event) => isMessages(event) && event.timestamp === 8)
-  t.deepEqual(asked.slice(0, 2), ['/chat/rooms?poll=%E5%A4%A7%E5%8E%85:5&wait=0', '/chat/rooms?poll=%E5%A4%A7%E5%8E%85:7&wait=3'])
+  t.deepEqual(asked.slice(0, 2), ['GET /chat/rooms?poll=%E5%A4%A7%E5%8E%85:5&wait=0', 'GET /chat/rooms?poll=%E5%A4%A7%E5%8E%85:7&wait=3'])
 })
 
 test('a reset and a gap are told, even a reset to nothing', async (t) => {
@@ -109,7 +79,7 @@ for (const [name, failure] of Object.entries({
     const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), failure, tells({ timestamp: 6, messages: [hello] }))
     const events = await until(join(), (event) => isMessages(event) && event.timestamp === 6)
     t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
-    t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
+    t.deepEqual(asked.slice(1, 3), ['GET /chat/rooms?poll=lobby:5&wait=25', 'GET /chat/rooms?poll=lobby:5&wait=0'])
   })
 }
 
@@ -222,7 +192,7 @@ test('a poll that outlives its wait is given up, and asked anew', async (t) => {
   const { join, asked } = await serve(t, tells({ timestamp: 5, messages: [hello] }), parks, tells({ timestamp: 6, messages: [hello] }))
   const events = await until(join({ wait: 1, grace: 2000 }), (event) => isMessages(event) && event.timestamp === 6)
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'waiting', 'connecting', 'connected', 'messages'])
-  t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=1', '/chat/rooms?poll=lobby:5&wait=0'])
+  t.deepEqual(asked.slice(1, 3), ['GET /chat/rooms?poll=lobby:5&wait=1', 'GET /chat/rooms?poll=lobby:5&wait=0'])
 })
 
 test('a retry asks at once, in place of the poll that waits', async (t) => {
@@ -235,7 +205,7 @@ test('a retry asks at once, in place of the poll that waits', async (t) => {
     if (isMessages(event) && event.timestamp === 6) break
   }
   t.deepEqual(states(events), ['connecting', 'connected', 'messages', 'messages'])
-  t.deepEqual(asked.slice(1, 3), ['/chat/rooms?poll=lobby:5&wait=25', '/chat/rooms?poll=lobby:5&wait=0'])
+  t.deepEqual(asked.slice(1, 3), ['GET /chat/rooms?poll=lobby:5&wait=25', 'GET /chat/rooms?poll=lobby:5&wait=0'])
 })
 
 test('waiting tells how many tries failed in a row', async (t) => {
@@ -278,8 +248,8 @@ test('a room that the server cannot read waits by itself, while others are follo
     ['connecting', 'waiting', 'connecting', 'connected', 'messages'],
     ['connecting', 'connected', 'messages'],
   ])
-  t.is(asked[0], '/chat/rooms?poll=dev:0,lobby:0&wait=0')
-  t.is(asked[1], '/chat/rooms?poll=lobby:5&wait=25')
+  t.is(asked[0], 'GET /chat/rooms?poll=dev:0,lobby:0&wait=0')
+  t.is(asked[1], 'GET /chat/rooms?poll=lobby:5&wait=25')
 })
 
 test('each listener is told from where it stands: a newcomer all, another the reset that it missed', async (t) => {
@@ -303,11 +273,11 @@ test('each listener is told from where it stands: a newcomer all, another the re
   listen(1)
   while (asked.length < 5) await new Promise((resolve) => setImmediate(resolve))
   t.deepEqual(asked.slice(0, 5), [
-    '/chat/rooms?poll=lobby:0&wait=0',
-    '/chat/rooms?poll=lobby:5&wait=25',
-    '/chat/rooms?poll=lobby:0&wait=0',
-    '/chat/rooms?poll=lobby:5&wait=0',
-    '/chat/rooms?poll=lobby:9&wait=25',
+    'GET /chat/rooms?poll=lobby:0&wait=0',
+    'GET /chat/rooms?poll=lobby:5&wait=25',
+    'GET /chat/rooms?poll=lobby:0&wait=0',
+    'GET /chat/rooms?poll=lobby:5&wait=0',
+    'GET /chat/rooms?poll=lobby:9&wait=25',
   ])
   t.deepEqual(
     told.map((events) => events.map(({ timestamp, reset }) => [timestamp, reset])),
