@@ -52,7 +52,7 @@ export interface News {
   readonly gap?: true
 }
 
-/** What a client at `timestamp` has not seen, or undefined when there is nothing to tell (DESIGN.md, rule 3). */
+/** What a client at `timestamp` has not seen, or undefined when there is nothing to tell (PROTOCOL.md, What holds, 3). */
 export function newsFrom(backlog: Backlog, timestamp: Timestamp): News | undefined {
   const all = { timestamp: backlog.timestamp, messages: backlog.messages }
   if (timestamp === backlog.timestamp) return undefined
@@ -62,7 +62,7 @@ export function newsFrom(backlog: Backlog, timestamp: Timestamp): News | undefin
   return { ...all, messages: backlog.messages.slice(backlog.messages.findLastIndex((message) => message.timestamp <= timestamp) + 1) }
 }
 
-/** The timestamp of a commit made at `now`: it always grows, whatever the clock does (rule 2). */
+/** The timestamp of a commit made at `now`: it always grows, whatever the clock does (PROTOCOL.md, What holds, 2). */
 function nextTimestamp(last: Timestamp, now: Timestamp): Timestamp {
   return Math.max(now, last + 1)
 }
@@ -196,7 +196,7 @@ export interface TakenIn {
 
 /**
  * The backlog of a file that somebody else wrote: another process, whose commits are taken as they stand, or a person, whose lines
- * get their place in the room (rule 6).
+ * get their place in the room (PROTOCOL.md, What holds, 5).
  * @param known what this process last knew the room to hold; undefined at its first look
  */
 export function takeIn(known: Backlog | undefined, found: Found, limits: Limits, now: Timestamp): TakenIn {
@@ -233,7 +233,7 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
   return { backlog: trimmed, rewrite: true, loses: drops || misplaces || !found.legible, edit }
 }
 
-/** Whether a file is as a commit leaves it: stamps rising from line to line, the last of them the mtime (rule 2). */
+/** Whether a file is as a commit leaves it: stamps rising from line to line, the last of them the mtime (PROTOCOL.md, What holds, 2). */
 function isCommit({ lines, clean, mtime, edited }: Found): boolean {
   const rising = lines.every(({ stamp }, i) => stamp && (i === 0 || isAfter(stamp, lines[i - 1]?.stamp ?? stamp)))
   return clean && rising && lines.at(-1)?.stamp?.timestamp === mtime && mtime >= edited

@@ -153,7 +153,7 @@ export class Rooms {
     { ms, signal }: Wait,
   ): Promise<T | undefined> {
     const end = performance.now() + ms * (1 - JITTER * Math.random())
-    // From here to parking nothing else runs: what changes later than this look wakes the wait (rule 4).
+    // From here to parking nothing else runs: what changes later than this look wakes the wait.
     for (;;) {
       const telling = tell()
       if (telling instanceof Promise) {

@@ -1,6 +1,6 @@
 /**
  * Inodes that a commit has just replaced. A shell that opened the file a moment before the rename still writes to the old one: what comes
- * there is carried over into the file that bears the name now (rule 6). Watched for some seconds, then looked at a last time and let go.
+ * there is carried over into the file that bears the name now (PROTOCOL.md, What holds, 5). Watched for some seconds, then looked at a last time and let go.
  */
 import { fstatSync } from 'node:fs'
 import { appendFile, type FileHandle } from 'node:fs/promises'

@@ -102,7 +102,7 @@ export class RoomFile {
 
   /**
    * What the room holds. The file is read only if it changed. What cannot be taken in now does not end reading: the room is as it was
-   * known last, or as its file stands (rule 8).
+   * known last, or as its file stands.
    */
   read(): Promise<Backlog> {
     return this.#inTurn(async () => {
@@ -364,7 +364,7 @@ export class RoomFile {
     }
   }
 
-  /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (rule 5). */
+  /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (PROTOCOL.md, What holds, 4). */
   async #adopt({ handle, signature, bytes }: Snapshot, backlog: Backlog): Promise<void> {
     await handle?.sync()
     if (handle || this.#known) await syncDirectory(dirname(this.#options.path))
