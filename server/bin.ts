@@ -96,7 +96,7 @@ async function main(args: readonly string[]): Promise<void> {
     const [name = '', ...rest] = args
     const command = commandNamed(name)
     if (command) process.exit(await command(rest))
-    config = readConfig(args, process.env)
+    config = readConfig(args)
   } catch (error) {
     if (error instanceof UsageError) fail(error.message, BAD_USAGE)
     throw error

@@ -125,19 +125,20 @@ Every option can also be set as ROOMFILE_<NAME>, such as ROOMFILE_MAX_FILE=16m; 
 PORT and HOST count where neither is set.`
 
 /**
- * Reads the command line and the environment.
+ * Reads the command line and the environment of this process, as commander does.
  * @param argv the arguments, without node and script
  * @returns undefined when --help or --version was asked for, and has been printed
  * @throws UsageError one line that names the option and the value
  */
-export function readConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Config | undefined {
+export function readConfig(argv: readonly string[]): Config | undefined {
+  const { env } = process
   const command = new Command('roomfile')
     .description('A chat room that is a file.')
     .argument('[data-dir]', 'directory of the room files', env['ROOMFILE_DATA_DIR'] ?? DEFAULTS.dataDir)
     .version(version(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .addHelpText('after', EXAMPLES)
-  for (const row of TABLE) command.addOption(optionOf(row, env))
+  for (const row of TABLE) command.addOption(optionOf(row))
   if (!parsed(command, argv)) return undefined
   const [dataDir] = command.processedArgs as [string]
   const refusal = directory.refusal(dataDir)
@@ -170,7 +171,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
 /** What a variable says that turns a flag off. */
 const OFF = new Set(['', '0', 'off', 'no', 'false'])
 
-function optionOf([flags, description, kind, shownDefault]: Row, env: NodeJS.ProcessEnv): Option {
+function optionOf([flags, description, kind, shownDefault]: Row): Option {
+  const { env } = process
   const option = new Option(flags, description)
   const name = option.name().toUpperCase().replaceAll('-', '_')
   const fallback = name === 'PORT' || name === 'HOST' ? env[name] : undefined

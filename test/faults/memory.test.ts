@@ -94,8 +94,8 @@ test('many rooms may be looked at: what is kept of them has a budget', async (t)
 })
 
 test('--memory is a size', (t) => {
-  t.is(readConfig(['--memory', '100m'], {})?.memory, 100 * MIB)
-  const usual = readConfig([], {})?.memory ?? 0
+  t.is(readConfig(['--memory', '100m'])?.memory, 100 * MIB)
+  const usual = readConfig([])?.memory ?? 0
   t.true(usual >= 64 * MIB && usual <= 1024 * MIB)
-  t.throws(() => readConfig(['--memory', 'much'], {}), { message: /--memory.*much/ })
+  t.throws(() => readConfig(['--memory', 'much']), { message: /--memory.*much/ })
 })

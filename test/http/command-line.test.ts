@@ -44,7 +44,7 @@ const usage: readonly [args: readonly string[], says: RegExp, env?: NodeJS.Proce
 test('an option that makes no sense is refused in one line that names it', async (t) => {
   for (const [args, says, env = {}] of usage) {
     const error = t.throws(
-      () => within(env, (given) => readConfig(args, given)),
+      () => within(env, () => readConfig(args)),
       { instanceOf: UsageError, message: says },
       JSON.stringify([args, env]),
     )
@@ -72,7 +72,7 @@ test('a data directory that is a file ends it with 1 and names it', async (t) =>
   t.true(err.includes(file))
 })
 
-const port = (args: string[], env: Record<string, string>): number | undefined => within(env, (given) => readConfig(args, given)?.port)
+const port = (args: string[], env: Record<string, string>): number | undefined => within(env, () => readConfig(args)?.port)
 
 test('a flag wins over ROOMFILE_PORT, that over PORT', (t) => {
   t.is(port([], { PORT: '1' }), 1)
@@ -88,7 +88,7 @@ test('--frame-ancestors allows our own pages beside the named ones, unless it sa
     ['https://example.org', ['self', 'https://example.org']],
     ['self, https://example.org,http://10.0.0.5:3000', ['self', 'https://example.org', 'http://10.0.0.5:3000']],
   ] as const)
-    t.deepEqual(readConfig(['--frame-ancestors', option], {})?.frameAncestors, ancestors)
+    t.deepEqual(readConfig(['--frame-ancestors', option])?.frameAncestors, ancestors)
 })
 
 test('--help names every option and command, --version the version', async (t) => {
