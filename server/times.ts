@@ -19,6 +19,8 @@ export interface Times {
   readonly close: number
   /** How often a room that somebody waits in is read without any event: should one ever be missed, this is how late we are. */
   readonly safetyLook: number
+  /** A file that could not be read is looked at again for the list after this long: no event may tell that it can be. */
+  readonly badFile: number
   /** An edit, or a last line without a newline, is taken once the file was left alone for this long: editors and slow writers write in steps. */
   readonly quiet: number
   /** An `echo >>` may take this long from opening the file to writing its line: on a machine that is busy, some seconds. */
@@ -56,6 +58,7 @@ export const TIMES: Times = {
   keepAlive: 75_000,
   close: 3000,
   safetyLook: 2000,
+  badFile: 250,
   quiet: 150,
   grace: 3000,
   carry: 250,

@@ -87,6 +87,7 @@ export class DirectoryWatch {
     await new Promise<void>((settled) => {
       watcher.once('ready', settled)
       watcher.on('error', (error) => {
+        if (isOfOneFile(error, directory)) return // the others are watched
         if (this.#watcher === watcher) void this.#giveUp(error)
         settled()
       })
@@ -103,4 +104,12 @@ export class DirectoryWatch {
     this.#retryAt = performance.now() + this.#options.times.watchRetry
     await letGo
   }
+}
+
+/** What may be wrong with a single file: a link in a circle or through a file, no right to follow it. */
+const OF_ONE_FILE = new Set(['ELOOP', 'ENOTDIR', 'EACCES', 'EPERM'])
+
+function isOfOneFile(error: unknown, directory: string): boolean {
+  const { code = '', path = directory } = error as NodeJS.ErrnoException
+  return OF_ONE_FILE.has(code) && path !== directory
 }

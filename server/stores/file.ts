@@ -80,7 +80,7 @@ class FileStore implements Store {
       pathOf: (room) => this.#path(room),
       roomOf,
       maxFile: options.limits.maxFile,
-      safetyLook: options.times.safetyLook,
+      times: options.times,
     })
     this.#watch = new DirectoryWatch({
       directory: options.directory,

@@ -10,6 +10,7 @@ import { fromSystem } from '../errors.ts'
 import type { RoomName } from '../room-name.ts'
 import { sharing } from '../sharing.ts'
 import type { BrokenRoom, ListRange, RoomSummary } from '../store.ts'
+import type { Times } from '../times.ts'
 import { openFile, signatureOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
 
 export interface RoomIndexOptions {
@@ -20,8 +21,8 @@ export interface RoomIndexOptions {
   readonly roomOf: (name: string) => RoomName | undefined
   /** Bytes of a file that are counted, from its end: more belong to no room. */
   readonly maxFile: number
-  /** After so many milliseconds without a hint a room, and the directory, is looked at again. */
-  readonly safetyLook: number
+  /** After how long a room, and the directory, is looked at again without a hint; and one whose file was bad. */
+  readonly times: Pick<Times, 'safetyLook' | 'badFile'>
 }
 
 type Listed = RoomSummary | BrokenRoom
@@ -30,10 +31,10 @@ interface Entry {
   listed: Listed | undefined
   /** The state of the file in which its lines were counted. */
   signature: Signature | undefined
-  /** When the last look began (monotonic). */
+  /** When the last look that has ended began (monotonic). */
   lookedAt: number
-  /** The look that is under way. */
-  looking: Promise<void> | undefined
+  /** When something happened to its file. */
+  hintedAt: number
 }
 
 export class RoomIndex {
@@ -51,6 +52,8 @@ export class RoomIndex {
   #version = 0
   readonly #pages = new Map<string, { readonly version: number; readonly rooms: readonly Listed[] }>()
   readonly #files = pLimit(BUDGETS.filesAtOnce)
+  /** Rooms that somebody who asks for the list needs a look at. */
+  readonly #toLookAt = new Set<RoomName>()
 
   constructor(options: RoomIndexOptions) {
     this.#options = options
@@ -68,7 +71,7 @@ export class RoomIndex {
   /** Something happened to this file; without a name, something may have happened to any. */
   hint(room?: RoomName): void {
     const entry = room && this.#entries.get(room)
-    if (entry) entry.lookedAt = -Infinity
+    if (entry) entry.hintedAt = performance.now()
     else if (room) this.#hinted.add(room)
     else this.#staleAt = performance.now()
   }
@@ -76,7 +79,7 @@ export class RoomIndex {
   /** Learns which rooms there are. Calls that come while that goes on share the next look. @throws the system's error */
   readonly look = sharing(async () => {
     const now = performance.now()
-    if (this.#isOld(this.#readAt, now)) await this.#readNames(now)
+    if (this.#isOld(this.#readAt, now - this.#options.times.safetyLook)) await this.#readNames(now)
     else await Promise.all([...this.#hinted].map((room) => this.#files(() => this.#lookForNew(room))))
   })
 
@@ -89,7 +92,7 @@ export class RoomIndex {
     for (let last = after; rooms.length < limit;) {
       const from = this.#placeBehind(last)
       const names = this.#names.slice(from, from + limit - rooms.length)
-      await Promise.all(names.map((name) => this.#lookAt(name)))
+      await this.#lookAtOld(names)
       // What turned out to be no room has left a place for the next one.
       rooms.push(...names.flatMap((name) => this.#entries.get(name)?.listed ?? []))
       if (from + names.length >= this.#names.length) break
@@ -109,13 +112,13 @@ export class RoomIndex {
 
   async #readNames(now: number): Promise<void> {
     this.#hinted.clear() // of what they tell, the names that are read from here on know
-    const rooms = (await readdir(this.#options.directory)).flatMap((name) => this.#options.roomOf(name) ?? []).toSorted()
+    const rooms = (await readdir(this.#options.directory)).flatMap((name) => this.#options.roomOf(name) ?? [])
     this.#readAt = now
-    const isSame = rooms.length === this.#names.length && rooms.every((name, i) => name === this.#names[i])
+    const isSame = rooms.length === this.#names.length && rooms.every((name) => this.#entries.has(name))
     if (isSame) return
     const known = this.#entries
     this.#entries = new Map(rooms.map((name) => [name, known.get(name) ?? newEntry()]))
-    this.#names = rooms
+    this.#names = rooms.toSorted()
     this.#version += 1
   }
 
@@ -134,26 +137,32 @@ export class RoomIndex {
     this.#version += 1
   }
 
-  /** Makes sure that the entry of a room is of now. */
-  async #lookAt(room: RoomName): Promise<void> {
-    const entry = this.#entries.get(room)
-    if (!entry) return
-    if (this.#isOld(entry.lookedAt, performance.now())) {
-      entry.lookedAt = performance.now()
-      const looking = this.#files(() => this.#summarize(room, entry))
-      entry.looking = looking
-      await looking
-      if (entry.looking === looking) entry.looking = undefined
-    } else await entry.looking
+  /** Makes sure that what the list says of these rooms is of now. Nothing is done, and nobody waits, for those of which it is. */
+  async #lookAtOld(names: readonly RoomName[]): Promise<void> {
+    const now = performance.now()
+    const old = names.filter((name) => this.#isEntryOld(this.#entries.get(name), now))
+    if (old.length === 0) return
+    for (const name of old) this.#toLookAt.add(name)
+    await this.#looks()
   }
 
-  async #summarize(name: RoomName, entry: Entry): Promise<void> {
+  /** Calls that come while files are looked at share the next looks. */
+  readonly #looks = sharing(async () => {
+    const names = [...this.#toLookAt]
+    this.#toLookAt.clear()
+    await Promise.all(names.map((name) => this.#files(() => this.#lookAt(name))))
+  })
+
+  async #lookAt(name: RoomName): Promise<void> {
+    const began = performance.now()
+    const entry = this.#entries.get(name)
+    if (!entry || !this.#isEntryOld(entry, began)) return // those who asked before have seen to it
     const listed = await this.#listedOf(name, entry)
+    entry.lookedAt = began
     if (listed === undefined) return this.#forget(name)
-    const isSame = JSON.stringify(listed) === JSON.stringify(entry.listed)
-    if (!isSame) this.#version += 1
-    if (!isSame || 'error' in listed) entry.listed = listed
-    if ('error' in listed) entry.lookedAt = -Infinity // no event may tell of its end
+    if (JSON.stringify(listed) === JSON.stringify(entry.listed)) return
+    entry.listed = listed
+    this.#version += 1
   }
 
   /** What the list says of a room; undefined where there is none. */
@@ -181,8 +190,16 @@ export class RoomIndex {
     }
   }
 
-  #isOld(lookedAt: number, now: number): boolean {
-    return lookedAt <= this.#staleAt || lookedAt < now - this.#options.safetyLook
+  #isEntryOld(entry: Entry | undefined, now: number): boolean {
+    if (!entry) return false
+    const { safetyLook, badFile } = this.#options.times
+    const isBad = entry.listed !== undefined && 'error' in entry.listed // no event may tell of its end
+    return entry.lookedAt <= entry.hintedAt || this.#isOld(entry.lookedAt, now - (isBad ? badFile : safetyLook))
+  }
+
+  /** Whether something may have happened since then, or it is from before `oldest`. */
+  #isOld(lookedAt: number, oldest: number): boolean {
+    return lookedAt <= this.#staleAt || lookedAt < oldest
   }
 
   /** Where the names behind this one begin. */
@@ -199,7 +216,7 @@ export class RoomIndex {
 }
 
 function newEntry(): Entry {
-  return { listed: undefined, signature: undefined, lookedAt: -Infinity, looking: undefined }
+  return { listed: undefined, signature: undefined, lookedAt: -Infinity, hintedAt: -Infinity }
 }
 
 /** Counts the lines between two positions of a file, whatever its size, in little memory. */

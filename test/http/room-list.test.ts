@@ -9,6 +9,7 @@ import type { RoomName } from '../../server/room-name.ts'
 import { fileStore } from '../../server/stores/file.ts'
 import { TIMES } from '../../server/times.ts'
 import { post, send } from '../helpers/chat.ts'
+import { clockOf } from '../helpers/clock.ts'
 import { needing } from '../helpers/needing.ts'
 import { UTIL_LINUX } from '../helpers/programs.ts'
 import { freshDirectory, serve, serveProcess } from '../helpers/serve.ts'
@@ -155,6 +156,42 @@ test('all who ask while nothing changes are told one and the same, and only what
   const next = await store.list({ limit: 100 })
   t.like(next[0], { name: changed, messages: 2 })
   t.is(next[1], first[1], other)
+})
+
+test('a bad file is looked at again once in a while, and not for each who asks', async (t) => {
+  const clock = clockOf(t)
+  const [directory, elsewhere] = [await freshDirectory(t), await freshDirectory(t)]
+  await symlink('file', join(elsewhere, 'file')) // a link to itself
+  await symlink(join(elsewhere, 'file'), join(directory, 'bad.jsonl'))
+  const limits = { backlog: 200, maxMessage: 1000, maxFile: 100_000 }
+  const times = { ...TIMES, badFile: 1_000_000, safetyLook: 3_600_000 }
+  const store = await fileStore({ directory, limits, times, warn: (message) => t.fail(message) })
+  t.teardown(() => store.close())
+  const first = await store.list()
+  t.like(first[0], { name: 'bad', error: { code: 'not_readable' } })
+  await rm(join(elsewhere, 'file'))
+  await writeFile(join(elsewhere, 'file'), line(1)) // nothing happens in the directory of the rooms
+  t.is(await store.list(), first)
+  clock.pass(1_000_001)
+  t.like((await store.list())[0], { name: 'bad', messages: 1 })
+})
+
+test('a bad file that is there at the start does not end the watch of the others', async (t) => {
+  const directory = await freshDirectory(t)
+  await symlink('bad.jsonl', join(directory, 'bad.jsonl'))
+  const limits = { backlog: 200, maxMessage: 1000, maxFile: 100_000 }
+  const times = { ...TIMES, safetyLook: 3_600_000, directoryLook: 3_600_000 }
+  const store = await fileStore({ directory, limits, times, warn: (message) => t.fail(message) })
+  t.teardown(() => store.close())
+  t.is((await store.list()).length, 1)
+  await writeFile(join(directory, 'good.jsonl'), line(1))
+  while ((await store.list()).length < 2) await rm(join(directory, 'none'), { force: true }) // until the directory has said so
+  await appendFile(join(directory, 'good.jsonl'), line(2))
+  for (let listed = await store.list(); ; listed = await store.list()) {
+    const good = listed[1]
+    if (good && 'messages' in good && good.messages === 2) break
+  }
+  t.pass()
 })
 
 needing(UTIL_LINUX)('rooms that were never counted do not take all open files', async (t) => {
