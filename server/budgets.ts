@@ -19,6 +19,21 @@ export const BUDGETS = {
   connectionsOfAddress: 0.5,
   /** The part of the open files for those beyond, who are let in to be told so. All others are hung up on. */
   connectionsTold: 0.05,
+  /**
+   * The part of the server's one thread that one address may have for what takes long: HTML that becomes Markdown, and large answers. Two
+   * people who talk meanwhile wait for one such work now and then. An office of 50 people whose editors send HTML needs a twentieth.
+   */
+  workShare: 0.25,
+  /** Milliseconds of such work of one address that are done in a row, before the rest of it waits: so long everybody waits at most. */
+  workAtOnce: 20,
+  /** Posts of one address that wait for it. Each is up to 200 KB of HTML. */
+  workWaiting: 200,
+  /** An answer of so many bytes takes long: the kernel copies a megabyte in half a millisecond. */
+  largeAnswer: 65_536,
+  /** Requests of one address that begin in one turn of the event loop, before all others have had theirs. */
+  requestsInTurn: 2,
+  /** Rooms that polls of one address for many rooms look at, at once: the looks of others come between. */
+  looksAtOnce: 2,
   /** Rooms on one page of the list: some 60 bytes each, 200 in a script of three bytes a letter. */
   listedRooms: 1000,
   /** Pages of the list that are kept as long as they are true, so that all who ask are told the same bytes. */

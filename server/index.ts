@@ -85,7 +85,10 @@ export async function roomfile(
     port,
     held: () => ({ rooms: rooms.size, memory: memory.bytes }),
     async close() {
-      await open.close(() => rooms.endWaits())
+      await open.close(() => {
+        rooms.endWaits()
+        limit.endWaits()
+      })
       await rooms.endSessions()
       await store.close()
     },

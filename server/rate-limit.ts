@@ -1,5 +1,6 @@
 /**
- * How much one address may ask of us: posts a second, new rooms a minute, polls parked and people here at the same time, wrong tokens.
+ * How much one address may ask of us: posts a second, new rooms a minute, polls parked and people here at the same time, wrong tokens; and
+ * when what takes long has its turn.
  * Does not know what they are for.
  */
 import type { IncomingMessage } from 'node:http'
@@ -7,6 +8,8 @@ import proxyAddr from 'proxy-addr'
 import { BurstyRateLimiter, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { BUDGETS } from './budgets.ts'
 import { RoomfileError, type ErrorCode } from './errors.ts'
+import { Beginnings, Looks, type Lookable } from './turns.ts'
+import { WorkShare } from './work-share.ts'
 
 /** Seconds after which what an address has asked for is forgotten. */
 const BURST_SECONDS = 60
@@ -21,6 +24,16 @@ export interface RateLimit {
   post(req: IncomingMessage): Promise<void>
   /** Counts a poll and the rooms that it names for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
   parked<T>(req: IncomingMessage, work: () => Promise<T>, rooms?: number): Promise<T>
+  /** Begins with a request at once, or when others have had their turn. */
+  begin(req: IncomingMessage, begin: () => void): void
+  /** Looks at a room, some at a time. */
+  look(req: IncomingMessage, room: Lookable): Promise<void>
+  /** Does what takes long for a post, at once or when the address has its turn. @throws RoomfileError `too_many_posts`, with Retry-After, or what the work throws */
+  work<T>(req: IncomingMessage, work: () => T): Promise<T>
+  /** Sends a large answer, at once or when the address has its turn. */
+  answer(req: IncomingMessage, write: () => void): void
+  /** From now on nothing waits for a turn. */
+  endWaits(): void
   /** Counts a room that is made. @throws RoomfileError `too_many_new_rooms`, with Retry-After */
   makeRoom(req: IncomingMessage): Promise<void>
   /** A place for a session, taken for as long as that lives. Taking it throws RoomfileError `too_many_sessions`, with Retry-After. */
@@ -43,7 +56,18 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
   const addressOf = (req: IncomingMessage): string => proxyAddr(req, trust)
   const guess = guesses(addressOf)
   if (postsPerSecond === 0) {
-    return { guess, post: free, makeRoom: free, parked: (_req, work) => work(), session: () => () => () => undefined }
+    return {
+      guess,
+      begin: (_req, begin) => begin(),
+      post: free,
+      makeRoom: free,
+      parked: (_req, work) => work(),
+      session: () => () => () => undefined,
+      look: (_req, room) => room.look(),
+      work: (_req, work) => Promise.resolve(work()),
+      answer: (_req, write) => write(),
+      endWaits: () => undefined,
+    }
   }
   const steady = new RateLimiterMemory({ keyPrefix: 'post', points: postsPerSecond, duration: 1 })
   const burst = new RateLimiterMemory({ keyPrefix: 'burst', points: postsPerSecond * BUDGETS.postsBurst, duration: BURST_SECONDS })
@@ -52,8 +76,12 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
   const polls = new Places(BUDGETS.parkedPolls, 'too_many_polls')
   const sessions = new Places(BUDGETS.sessions, 'too_many_sessions')
   const parkedRooms = new Places(BUDGETS.parkedRooms, 'too_many_polls')
+  const share = new WorkShare()
+  const looks = new Map<string, Looks>()
+  const beginnings = new Beginnings()
   return {
     guess,
+    begin: (req, begin) => beginnings.take(addressOf(req), begin),
     async post(req) {
       await posts.consume(addressOf(req)).catch((refused: unknown) => refuse('too_many_posts', refused))
     },
@@ -78,6 +106,24 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
       const address = addressOf(req)
       return () => sessions.take(address)
     },
+    async look(req, room) {
+      const address = addressOf(req)
+      const ofAddress = looks.get(address) ?? new Looks()
+      looks.set(address, ofAddress)
+      try {
+        await ofAddress.look(room)
+      } finally {
+        if (ofAddress.isIdle) looks.delete(address)
+      }
+    },
+    async work(req, work) {
+      const address = addressOf(req)
+      if (share.waiting(address) >= BUDGETS.workWaiting)
+        throw new RoomfileError('too_many_posts', undefined, { headers: { 'Retry-After': '5' } })
+      return share.take(address, work)
+    },
+    answer: (req, write) => void share.take(addressOf(req), write),
+    endWaits: () => share.lift(),
   }
 }
 

@@ -14,7 +14,7 @@ import { Deadlines, park, type Waiters } from './waiters.ts'
 import type { Warn } from './warn.ts'
 
 /** So many rooms are looked at side by side: posts come between. */
-const LOOKS_AT_ONCE = 16
+const LOOKS_AT_ONCE = 4
 
 /** The part of a wait that may fall away, so that a thousand clients do not return together. */
 const JITTER = 0.05

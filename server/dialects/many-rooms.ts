@@ -54,19 +54,26 @@ export function parseVersion(text: string): number {
   throw new RoomfileError('bad_presence', `presence is the version that a poll returned, or 0, not ${quoted(text)}`)
 }
 
+/** Who polls. */
+export interface Asking {
+  /** What the rooms are needed for. */
+  readonly answering: Answering
+  /** Looks at a room when it has its turn. */
+  readonly look: (room: Room) => Promise<void>
+}
+
 /**
  * Polls many rooms at once. The answer has a budget: rooms that do not fit are told by the next poll, since their timestamp has not moved.
- * @param answering what the rooms are needed for
  * @returns the JSON of the rooms with something to tell, by name; of none when the wait ended
  */
-export async function pollMany(questions: readonly Question[], rooms: Rooms, wait: Wait, answering: Answering): Promise<Pieces> {
+export async function pollMany(questions: readonly Question[], rooms: Rooms, wait: Wait, { answering, look }: Asking): Promise<Pieces> {
   const asked: Asked[] = []
   const failed: Member[] = []
   await Promise.all(
     questions.map(async (question) => {
       try {
         const room = rooms.get(roomName(question.name), answering)
-        await room.look()
+        await look(room)
         asked.push({ ...question, room })
       } catch (error) {
         failed.push(failure(question.name, error))

@@ -100,7 +100,11 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const wait = { ms: waitIn(req), signal: goneSignal(res) }
       const questions = questionsIn(poll)
       if (req.method === 'HEAD') return sendHead(res)
-      const told = await rateLimit.parked(req, () => pollMany(questions, rooms, wait, res), questions.length)
+      const told = await rateLimit.parked(
+        req,
+        () => pollMany(questions, rooms, wait, { answering: res, look: (room) => rateLimit.look(req, room) }),
+        questions.length,
+      )
       send(res, 200, JSON_TYPE, told)
     },
 

@@ -25,7 +25,7 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
     const room = rooms.get(LOBBY, res)
     if (html !== '') {
       await rateLimit.post(req) // before any work on what it says; to know that it is a post its form had to be read
-      const msg = toMarkdown(html)
+      const msg = await rateLimit.work(req, () => toMarkdown(html))
       if (msg.trim() !== '') await room.post(draftOf({ msg }, limits))
       return send(res, 200, HTML, '')
     }

@@ -37,6 +37,14 @@ interface Entry {
   hintedAt: number
 }
 
+/** A page of the list, with what it is true for: the version, the hints that had come, and until when no room on it is looked at again (monotonic). */
+interface Page {
+  readonly rooms: readonly Listed[]
+  readonly version: number
+  hints: number
+  until: number
+}
+
 export class RoomIndex {
   readonly #options: RoomIndexOptions
   /** In the order of the names. */
@@ -50,7 +58,9 @@ export class RoomIndex {
   #staleAt = -Infinity
   /** Another one whenever the list says something else. */
   #version = 0
-  readonly #pages = new Map<string, { readonly version: number; readonly rooms: readonly Listed[] }>()
+  /** How many hints came. */
+  #hints = 0
+  readonly #pages = new Map<string, Page>()
   readonly #files = pLimit(BUDGETS.filesAtOnce)
   /** Rooms that somebody who asks for the list needs a look at. */
   readonly #toLookAt = new Set<RoomName>()
@@ -70,6 +80,7 @@ export class RoomIndex {
 
   /** Something happened to this file; without a name, something may have happened to any. */
   hint(room?: RoomName): void {
+    this.#hints += 1
     const entry = room && this.#entries.get(room)
     if (entry) entry.hintedAt = performance.now()
     else if (room) this.#hinted.add(room)
@@ -79,7 +90,7 @@ export class RoomIndex {
   /** Learns which rooms there are. Calls that come while that goes on share the next look. @throws the system's error */
   readonly look = sharing(async () => {
     const now = performance.now()
-    if (this.#isOld(this.#readAt, now - this.#options.times.safetyLook)) await this.#readNames(now)
+    if (this.#readAt <= this.#staleAt || this.#readAt < now - this.#options.times.safetyLook) await this.#readNames(now)
     else await Promise.all([...this.#hinted].map((room) => this.#files(() => this.#lookForNew(room))))
   })
 
@@ -88,6 +99,11 @@ export class RoomIndex {
     await this.look().catch((error: unknown) => {
       throw fromSystem(error, 'not_readable')
     })
+    const key = `${limit} ${after}`
+    const page = this.#pages.get(key)
+    const hints = this.#hints
+    const began = performance.now()
+    if (page?.version === this.#version && page.hints === hints && began < page.until) return page.rooms
     const rooms: Listed[] = []
     for (let last = after; rooms.length < limit;) {
       const from = this.#placeBehind(last)
@@ -98,15 +114,19 @@ export class RoomIndex {
       if (from + names.length >= this.#names.length) break
       last = names.at(-1) ?? last
     }
-    return this.#kept(`${limit} ${after}`, rooms)
+    return this.#kept(key, rooms, hints)
   }
 
   /** One array for all who ask for the same as long as nothing changed. */
-  #kept(key: string, rooms: readonly Listed[]): readonly Listed[] {
+  #kept(key: string, rooms: readonly Listed[], hints: number): readonly Listed[] {
+    const until = rooms.reduce((least, { name }) => Math.min(least, this.#lookAgainAt(this.#entries.get(name))), Infinity)
     const page = this.#pages.get(key)
-    if (page?.version === this.#version) return page.rooms
+    if (page?.version === this.#version) {
+      Object.assign(page, { hints, until })
+      return page.rooms
+    }
     if (this.#pages.size >= BUDGETS.listPages) this.#pages.clear()
-    this.#pages.set(key, { version: this.#version, rooms })
+    this.#pages.set(key, { version: this.#version, rooms, hints, until })
     return rooms
   }
 
@@ -192,14 +212,14 @@ export class RoomIndex {
 
   #isEntryOld(entry: Entry | undefined, now: number): boolean {
     if (!entry) return false
-    const { safetyLook, badFile } = this.#options.times
-    const isBad = entry.listed !== undefined && 'error' in entry.listed // no event may tell of its end
-    return entry.lookedAt <= entry.hintedAt || this.#isOld(entry.lookedAt, now - (isBad ? badFile : safetyLook))
+    return entry.lookedAt <= Math.max(entry.hintedAt, this.#staleAt) || now > this.#lookAgainAt(entry)
   }
 
-  /** Whether something may have happened since then, or it is from before `oldest`. */
-  #isOld(lookedAt: number, oldest: number): boolean {
-    return lookedAt <= this.#staleAt || lookedAt < oldest
+  /** When a room is looked at again without a hint. */
+  #lookAgainAt(entry: Entry | undefined): number {
+    const { safetyLook, badFile } = this.#options.times
+    const isBad = entry?.listed !== undefined && 'error' in entry.listed // no event may tell of its end
+    return (entry?.lookedAt ?? -Infinity) + (isBad ? badFile : safetyLook)
   }
 
   /** Where the names behind this one begin. */

@@ -6,7 +6,7 @@ import ava, { type ExecutionContext } from 'ava'
 import type { Backlog, Limits } from '../../server/backlog.ts'
 import { BUDGETS } from '../../server/budgets.ts'
 import { encode } from '../../server/dialects/answer.ts'
-import { pollMany, questionsIn } from '../../server/dialects/many-rooms.ts'
+import { pollMany, questionsIn, type Asking } from '../../server/dialects/many-rooms.ts'
 import type { Pieces } from '../../server/http.ts'
 import { Lines } from '../../server/lines.ts'
 import { Memory } from '../../server/memory.ts'
@@ -34,6 +34,8 @@ class Request extends EventEmitter {
     this.emit('close')
   }
 }
+
+const asking = (answering: Request): Asking => ({ answering, look: (room) => room.look() })
 
 interface World {
   readonly rooms: Rooms
@@ -168,7 +170,7 @@ test('many clients who poll many rooms are told the same bytes, also while someb
   const answers: Pieces[] = []
   for (let n = 0; n < 50; n++) {
     const request = new Request() // its answer is never taken
-    answers.push(await rooms.during(request, () => pollMany(questionsIn('big:0,lobby:1'), rooms, never, request)))
+    answers.push(await rooms.during(request, () => pollMany(questionsIn('big:0,lobby:1'), rooms, never, asking(request))))
     await post('big', `small ${n}`)
   }
   const behind = bytesBehind(answers)
@@ -186,7 +188,7 @@ test('an answer for many rooms has a budget, and whoever polls on is told all of
   while (seen.length < 20) {
     const request = new Request()
     const questions = questionsIn([...at].map(([name, timestamp]) => `${name}:${timestamp}`).join(','))
-    const answer = await rooms.during(request, () => pollMany(questions, rooms, never, request))
+    const answer = await rooms.during(request, () => pollMany(questions, rooms, never, asking(request)))
     const length = answer.buffers.reduce((sum, buffer) => sum + buffer.length, 0)
     t.true(length <= BUDGETS.manyRoomsAnswer + 1000, `${length} bytes`)
     const told = Object.entries((JSON.parse(textOf(answer)) as { rooms: Record<string, { timestamp: number; messages: Message[] }> }).rooms)
@@ -252,7 +254,7 @@ test('rooms that nobody wrote to leave next to nothing in memory, and nothing in
   const wait = { ms: 60_000, signal: new AbortController().signal }
   const parked = Array.from({ length: 6 }, (_, n) =>
     rooms.during(request, () =>
-      pollMany(questionsIn(Array.from({ length: 100 }, (_room, i) => `r${n}-${i}:1`).join(',')), rooms, wait, request),
+      pollMany(questionsIn(Array.from({ length: 100 }, (_room, i) => `r${n}-${i}:1`).join(',')), rooms, wait, asking(request)),
     ),
   )
   t.deepEqual(await readdir(directory), [])
