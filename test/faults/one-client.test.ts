@@ -3,13 +3,15 @@
  * budget allows. How much longer their messages take is told in the table of `npm run test:faults`.
  */
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { chmod, mkdir, open, readFile, symlink, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import ava, { type ExecutionContext } from 'ava'
 import { sized, tell } from '../helpers/attack.ts'
 import { Follower, post } from '../helpers/chat.ts'
-import { serveProcess, type ServedProcess } from '../helpers/serve.ts'
+import { freshDirectory, serveProcess, type ServedProcess } from '../helpers/serve.ts'
 import { ATTACKS, type Orders, type Outcome } from './one-client.ts'
 
 const test = ava.serial
@@ -21,8 +23,21 @@ const MOST_MIB = 600
 
 const ALL = Object.keys(ATTACKS) as (keyof typeof ATTACKS)[]
 
-/** Files that a list cannot count: each costs only its own room. */
-async function spoil({ file, directory }: ServedProcess): Promise<void> {
+interface Setting {
+  /** Options of the server, where the usual ones would refuse most of the attack. */
+  readonly options?: readonly string[]
+  /** How many rooms there are before. */
+  readonly rooms?: number
+}
+
+const SETTINGS: Readonly<Partial<Record<keyof typeof ATTACKS, Setting>>> = {
+  'posts with cids without end': { options: ['--rate-limit', 'off'] },
+  'asking for the list of a directory with bad files': { options: ['--max-rooms', '1000000'], rooms: 300 * SIZE ** 2 },
+}
+
+/** Files that a list cannot count, each of which costs only its own room, among others. */
+async function spoil(directory: string, rooms: number): Promise<void> {
+  const file = (room: string): string => join(directory, `${room}.jsonl`)
   await writeFile(file('unreadable'), 'x\n')
   await chmod(file('unreadable'), 0o000)
   await symlink(file('loop'), file('loop'))
@@ -30,7 +45,7 @@ async function spoil({ file, directory }: ServedProcess): Promise<void> {
   const huge = await open(file('huge'), 'w')
   await huge.truncate(2200 * 1024 ** 2)
   await huge.close()
-  for (let n = 0; n < 200 * SIZE; n++) await writeFile(`${directory}/counted-${n}.jsonl`, 'one\n')
+  for (let n = 0; n < rooms; n++) writeFileSync(file(`counted-${n}`), 'one\n')
 }
 
 const median = (delays: readonly number[]): number => delays.toSorted((a, b) => a - b)[Math.floor(delays.length / 2)] ?? NaN
@@ -86,8 +101,10 @@ async function attacked(orders: Orders): Promise<Outcome> {
 }
 
 async function withstands(t: ExecutionContext, attack: keyof typeof ATTACKS): Promise<void> {
-  const server = await serveProcess(t)
-  await spoil(server)
+  const { options = [], rooms = 100 } = SETTINGS[attack] ?? {}
+  const directory = await freshDirectory(t)
+  await spoil(directory, rooms)
+  const server = await serveProcess(t, options, directory)
   const bob = await new Follower(server.url, 'talk').start()
   const talk = new Talk(server, bob)
   t.teardown(() => talk.end())

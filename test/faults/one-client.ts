@@ -115,8 +115,10 @@ export const ATTACKS = {
   'answers for timestamps that nobody has': async (url: string, size: number) => {
     await all(90, (n) => post(url, 'heavy', { msg: '\u0001'.repeat(16_000), cid: `heavy ${n}` }))
     await all(500 * size, (n) => ask(`${url}/rooms/heavy?timestamp=${1000 + n}`, { method: 'HEAD' }))
-    await all(100 * size, (n) => post(url, 'cids', { msg: 'x'.repeat(15_000), cid: `cid ${n}` }))
   },
+
+  'posts with cids without end': (url: string, size: number) =>
+    all(290 * size ** 2, (n) => post(url, 'cids', { msg: 'x', cid: `${n} `.padEnd(100, 'x') })),
 
   'slow readers of one large room, asked for as one of many': async (url: string, size: number) => {
     await all(90, () => post(url, 'large', { msg: '\u0001'.repeat(16_000) }))
