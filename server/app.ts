@@ -11,7 +11,7 @@ import { nodeChat } from './dialects/node-chat.ts'
 import { php } from './dialects/php.ts'
 import { RoomfileError } from './errors.ts'
 import type { Guard } from './guard.ts'
-import { sendError, sendJson, sendLarge, sendNothing, type Handler, type Request, type Response } from './http.ts'
+import { sendError, sendJson, sendNothing, type Handler, type Request, type Response } from './http.ts'
 import type { Store } from './store.ts'
 import type { Warn } from './warn.ts'
 
@@ -63,10 +63,7 @@ export function app(options: AppOptions): RequestListener {
     onNoMatch: (_req, res) => sendError(res, new RoomfileError('not_found')),
     onError: (error, req, res) => answerError(error, req, res, options.warn),
   })
-  site.use((req, res, next) => {
-    sendLarge(res, (write) => options.rateLimit.answer(req, write))
-    options.rateLimit.begin(req, () => void next())
-  })
+  site.use((req, _res, next) => options.rateLimit.begin(req, () => void next()))
   site.use(guard.admit)
   for (const [path, methods] of Object.entries(sitemap)) {
     for (const [method, handler] of Object.entries(methods))

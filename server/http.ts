@@ -3,6 +3,7 @@
  * Knows HTTP; knows nothing of rooms.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { parse as parseContentType } from 'content-type'
 import type { Middleware } from 'polka'
 import { getRawBody } from 'raw-body'
@@ -134,14 +135,14 @@ export interface Pieces {
 
 const sending = new WeakMap<Response, Pieces>()
 
-/** Sends what takes long, at once or later. */
-export type Turn = (write: () => void) => void
+/** Sends a large answer to a request, at once or later. */
+export type SendLarge = (req: IncomingMessage, write: () => void) => void
 
-const turns = new WeakMap<Response, Turn>()
+const sendingLarge = new WeakMap<Socket, SendLarge>()
 
-/** Says when a large answer is sent: without it, at once. */
-export function sendLarge(res: Response, turn: Turn): void {
-  turns.set(res, turn)
+/** Says when the large answers of a connection are sent: without it, at once. */
+export function sendLargeBy(socket: Socket, sendLarge: SendLarge): void {
+  sendingLarge.set(socket, sendLarge)
 }
 
 export function sendJson(res: Response, status: number, body: Buffer | string, headers: Readonly<Record<string, string>> = {}): void {
@@ -162,8 +163,9 @@ export function send(
     res.writeHead(status, headOf(type, { 'Content-Length': String(length), ...headers }))
     writeBody(res, body)
   }
-  const turn = length >= BUDGETS.largeAnswer ? turns.get(res) : undefined
-  if (turn) turn(write)
+  const { req } = res
+  const sendLarge = length >= BUDGETS.largeAnswer ? sendingLarge.get(req.socket) : undefined
+  if (sendLarge) sendLarge(req, write)
   else write()
 }
 

@@ -10,6 +10,7 @@ import { app } from './app.ts'
 import { checkedConfig, isLoopback, type Config } from './config.ts'
 import { connections } from './connections.ts'
 import { guard } from './guard.ts'
+import { sendLargeBy, type SendLarge } from './http.ts'
 import { Memory } from './memory.ts'
 import { pageHandler } from './page.ts'
 import { rateLimit } from './rate-limit.ts'
@@ -71,6 +72,8 @@ export async function roomfile(
     counts: countsConnections(config),
     times: durations,
   })
+  const sendLarge: SendLarge = (req, write) => limit.answer(req, write)
+  open.server.on('connection', (socket) => sendLargeBy(socket, sendLarge))
   try {
     open.server.listen(config.port, config.host)
     await once(open.server, 'listening')

@@ -59,8 +59,8 @@ export class Rooms {
   readonly #rooms = new Map<RoomName, Room>()
   /** The pages that were made of what the store lists. */
   readonly #pages = new WeakMap<readonly (RoomSummary | BrokenRoom)[], RoomsPage>()
-  /** The rooms that a request has asked for. */
-  readonly #used = new WeakMap<Answering, Set<Room>>()
+  /** The rooms that each request has asked for, until its answer is taken. */
+  readonly #used = new Map<Answering, Set<Room>>()
   readonly #deadlines = new Deadlines()
   readonly #safety: NodeJS.Timeout
   /** Where the next safety look goes on. */
@@ -115,7 +115,7 @@ export class Rooms {
     this.#used.set(answering, used)
     const end = (): void => {
       for (const room of used) room.release()
-      used.clear()
+      this.#used.delete(answering)
     }
     try {
       return await work()
