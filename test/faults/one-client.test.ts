@@ -60,7 +60,8 @@ function medianInTime(delays: readonly number[]): number {
 class Talk {
   readonly #server: ServedProcess
   readonly #bob: Follower
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  /** They say more than an address may post in a second: each post is from the next one of ten. */
+  readonly #agents = Array.from({ length: 10 }, (_, n) => new Agent({ keepAlive: true, maxSockets: 1, localAddress: `127.0.1.${n + 1}` }))
   #said = 0
 
   constructor(server: ServedProcess, bob: Follower) {
@@ -72,7 +73,7 @@ class Talk {
   async say(): Promise<number> {
     const msg = `said ${this.#said++}`
     const began = performance.now()
-    await post(this.#server.url, 'talk', { msg }, this.#agent)
+    await post(this.#server.url, 'talk', { msg }, this.#agents[this.#said % this.#agents.length])
     await this.#bob.until(({ texts }) => texts.at(-1) === msg)
     return performance.now() - began
   }
@@ -82,7 +83,7 @@ class Talk {
   }
 
   async end(): Promise<void> {
-    this.#agent.destroy()
+    for (const agent of this.#agents) agent.destroy()
     await this.#bob.stop()
   }
 }
