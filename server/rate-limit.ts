@@ -122,7 +122,7 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
         throw new RoomfileError('too_many_posts', undefined, { headers: { 'Retry-After': '5' } })
       return share.take(address, work)
     },
-    answer: (req, write) => void share.take(addressOf(req), write),
+    answer: (req, write) => void share.take(addressOf(req), write).catch((error: unknown) => req.destroy(error as Error)),
     endWaits: () => share.lift(),
   }
 }
