@@ -7,6 +7,9 @@ import { serve, type Served } from '../helpers/serve.ts'
 
 const test = ava.serial
 
+/** Enough for an edit at one stroke: that nobody touches the file. */
+const QUIET = 10
+
 const HEADERS = { 'Content-Type': 'application/x-www-form-urlencoded' }
 
 /** One poll from a place: what it was told, where to go on from, and how long the answer was. */
@@ -100,7 +103,7 @@ for (const [name, kind] of Object.entries(POLLS)) {
   })
 
   test(`${name}: after a line was deleted by hand, it is told what is new, and nothing twice`, async (t) => {
-    const server = await serve(t)
+    const server = await serve(t, { times: { quiet: QUIET } })
     const { url } = server
     for (const n of [0, 1, 2, 3]) await post(url, 'lobby', { msg: `number-${n}-` })
     for (const deleted of [1, 3]) {

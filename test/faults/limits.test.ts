@@ -49,7 +49,7 @@ test('of rooms that are made at the same moment no more are made than may be', a
 })
 
 test('a room that was removed by hand leaves its place to another', async (t) => {
-  const { url, file } = await serve(t, { maxRooms: 2, rateLimit: 0 })
+  const { url, file } = await serve(t, { maxRooms: 2, rateLimit: 0, times: { safetyLook: 100 } })
   await say(url, 'a')
   await say(url, 'b')
   t.is(codeOf(await say(url, 'c')), 'too_many_rooms')
