@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { BUDGETS } from './budgets.ts'
+import { clientAddress } from './client-address.ts'
 import { RoomfileError, type ErrorCode } from './errors.ts'
 import { sendError } from './http.ts'
 import type { Times } from './times.ts'
@@ -63,9 +64,10 @@ export function connections(site: RequestListener, { maxHeaderSize, counts, time
   })
   server.timeout = times.stall
   server.on('connection', (socket) => {
-    const address = socket.remoteAddress ?? ''
+    const remote = socket.remoteAddress ?? ''
+    const address = clientAddress(remote)
     const ofAddress = byAddress.get(address) ?? 0
-    const code = open.size >= most ? 'too_busy' : counts(address) && ofAddress >= share ? 'too_many_connections' : undefined
+    const code = open.size >= most ? 'too_busy' : counts(remote) && ofAddress >= share ? 'too_many_connections' : undefined
     if (code === undefined) {
       open.add(socket)
       byAddress.set(address, ofAddress + 1)

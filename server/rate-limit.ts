@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import proxyAddr from 'proxy-addr'
 import { BurstyRateLimiter, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { BUDGETS } from './budgets.ts'
+import { clientAddress } from './client-address.ts'
 import { RoomfileError, type ErrorCode } from './errors.ts'
 import { Beginnings, Looks, type Lookable } from './turns.ts'
 import { WorkShare } from './work-share.ts'
@@ -53,7 +54,7 @@ const free = (): Promise<void> => Promise.resolve()
 
 export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): RateLimit {
   const trust = proxyAddr.compile([...trustProxy])
-  const addressOf = (req: IncomingMessage): string => proxyAddr(req, trust)
+  const addressOf = (req: IncomingMessage): string => clientAddress(proxyAddr(req, trust))
   const guess = guesses(addressOf)
   if (postsPerSecond === 0) {
     return {

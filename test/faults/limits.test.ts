@@ -74,6 +74,13 @@ test('one address makes so many rooms a minute, another one goes on, and posts t
   t.is(codeOf(await say(url, 'one-more', from('10.0.0.2'))), 201)
 })
 
+test('a client that has a whole IPv6 network is one, whatever address of it it takes; another network is another client', async (t) => {
+  const { url } = await serve(t, { trustProxy: ['loopback'], store: 'memory' })
+  for (let n = 0; n < BUDGETS.newRooms; n++) t.is(codeOf(await say(url, `room-${n}`, from(`2001:db8:1:2::${n.toString(16)}`))), 201)
+  t.is(codeOf(await say(url, 'one-more', from('2001:db8:1:2:ffff::1'))), 'too_many_new_rooms')
+  t.is(codeOf(await say(url, 'one-more', from('2001:db8:1:3::1'))), 201)
+})
+
 test('a room takes so many people; whoever leaves makes a place', async (t) => {
   const { url } = await serve(t, { maxPeople: 3 })
   const [first] = await Promise.all(['a', 'b', 'c'].map((nick) => join(url, 'lobby', nick)))

@@ -1,0 +1,24 @@
+/**
+ * Whose requests are counted together: those of one IPv4 address, or of one IPv6 network. Of IPv6 every customer has a network of at least
+ * 2^64 addresses (RFC 4291, 2.5.1), and could be another client with each request.
+ */
+import ipaddr from 'ipaddr.js'
+
+/** Addresses that no provider gives out, on one link or in one house: there each is a machine. */
+const OF_MACHINES: ReadonlySet<string> = new Set(['loopback', 'linkLocal', 'uniqueLocal'])
+
+/**
+ * The name under which a client is counted.
+ * @param address as the socket or a proxy says it; what is none is counted as it is
+ *
+ * @example
+ * clientAddress('::ffff:192.0.2.1') // '192.0.2.1'
+ * clientAddress('2001:db8:1:2:3:4:5:6') // '2001:db8:1:2::/64'
+ */
+export function clientAddress(address: string): string {
+  if (!ipaddr.IPv6.isValid(address)) return address
+  const parsed = ipaddr.process(address)
+  if (!(parsed instanceof ipaddr.IPv6) || OF_MACHINES.has(parsed.range())) return parsed.toString()
+  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16))
+  return `${network.join(':')}::/64`
+}
