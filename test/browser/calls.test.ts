@@ -1,4 +1,4 @@
-/** Point 11: the page calls somebody who looks elsewhere, if they asked for it and the browser allows it. */
+/** The page calls somebody who looks elsewhere, if they asked for it and the browser allows it. */
 import type { Page } from 'playwright-core'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'

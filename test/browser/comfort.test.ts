@@ -1,4 +1,4 @@
-/** Point 10: languages, themes, screens, keys, and that nobody is shut out. */
+/** Languages, themes, screens, keys, and that nobody is shut out. */
 import type { Page } from 'playwright-core'
 import { objections } from '../helpers/axe.ts'
 import { withBrowser } from '../helpers/browser.ts'

@@ -1,5 +1,5 @@
-/** Point 8: who is here, who is typing, one's own name, and the rooms. */
-import { readFile } from 'node:fs/promises'
+/** Who is here, who is typing, one's own name, and the rooms. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { withBrowser, type Person } from '../helpers/browser.ts'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { firstInSight, lines, scrollBy, standsAt, topOf, until, writeRoom } from '../helpers/page.ts'
@@ -219,4 +219,15 @@ test('on a phone the rooms and the people are behind buttons, which Escape close
   await page.getByRole('dialog', { name: 'Rooms' }).waitFor({ state: 'hidden' })
   await page.getByRole('button', { name: '0 people here' }).tap()
   await page.getByRole('dialog', { name: 'People' }).getByText('Nobody with a name is here.').waitFor()
+})
+
+test('a nick with an override of direction is isolated, in its message and in the line of who came', async (t) => {
+  const server = await serve(t)
+  await writeFile(server.file('lobby'), '{"type":"join","nick":"eve\u202e","msg":""}\n{"nick":"ann\u202e","msg":"said"}\n')
+  const { page, sees } = await visit(t, server.url)
+  await sees('said')
+  const nick = page.locator('.message .nick')
+  t.is(await nick.textContent(), 'ann\u202e')
+  t.is(await nick.evaluate((element) => getComputedStyle(element).unicodeBidi), 'isolate')
+  t.regex((await page.locator('.presence').textContent()) ?? '', /\u2068eve\u202e\u2069 came in/)
 })

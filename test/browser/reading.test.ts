@@ -1,4 +1,4 @@
-/** Point 6: reading. Days, what is new, where the reader is, what is folded, copied, linked to and searched for. */
+/** Reading: days, what is new, where the reader is, what is folded, copied, linked to and searched for. */
 import type { Locator } from 'playwright-core'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { textsOf, withBrowser } from '../helpers/browser.ts'

@@ -1,4 +1,4 @@
-/** Point 9: the page says how things are: the connection, what is missing, what was edited, who is let in. */
+/** The page says how things are: the connection, what is missing, what was edited, who is let in. */
 import type { ExecutionContext } from 'ava'
 import type { Page } from 'playwright-core'
 import { withBrowser, withPages } from '../helpers/browser.ts'

@@ -37,8 +37,14 @@ export interface Person extends Opened {
 /** Opens a page at an address, in a context that the test's end closes. */
 type Open<T> = (t: ExecutionContext, url: string, options?: BrowserContextOptions) => Promise<T>
 
+let pages: Open<Opened> | undefined
+
 /** Starts the browser before the tests of a file and stops it after them; opens any page. */
 export function withPages(): Open<Opened> {
+  return (pages ??= startPages())
+}
+
+function startPages(): Open<Opened> {
   const executablePath = pathOf(CHROMIUM)
   let browser: Browser | undefined
   if (executablePath !== undefined) {
