@@ -53,6 +53,7 @@ export type ErrorCode = keyof typeof ERRORS
 /** Errors that are over when others have gone: seconds after which to try again. */
 const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
   too_busy: 5,
+  too_many_posts: 5,
   too_many_connections: 5,
   too_many_polls: 5,
   too_many_sessions: 60,

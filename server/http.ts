@@ -81,7 +81,7 @@ function decoded(text: string): string {
 /** Whether the bytes that a text names by `%FF` are UTF-8. A `%` that names none is itself. */
 export function isEncoded(text: string): boolean {
   try {
-    decodeURIComponent(withoutBarePercent(text))
+    decoded(text)
     return true
   } catch {
     return false

@@ -119,8 +119,7 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
     },
     async work(req, work) {
       const address = addressOf(req)
-      if (share.waiting(address) >= BUDGETS.workWaiting)
-        throw new RoomfileError('too_many_posts', undefined, { headers: { 'Retry-After': '5' } })
+      if (share.waiting(address) >= BUDGETS.workWaiting) throw new RoomfileError('too_many_posts')
       return share.take(address, work)
     },
     answer: (req, write) => void share.take(addressOf(req), write).catch((error: unknown) => req.destroy(error as Error)),
