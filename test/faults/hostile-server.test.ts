@@ -1,7 +1,6 @@
 /** Servers that mean harm, or are broken: what the client, `roomfile follow` and `roomfile post` make of their answers. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { json } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import ava from 'ava'
 import type { Connection, RoomError, RoomEvent } from '../../client/client.ts'
@@ -10,7 +9,7 @@ import { postAll } from '../../client/command/posting.ts'
 import { ask } from '../../client/connection/ask.ts'
 import { poll } from '../helpers/chat.ts'
 import { ended, runner, type Runner } from '../helpers/command.ts'
-import { drops, gives, madeUp, parks, says, type Answer } from '../helpers/made-up.ts'
+import { drops, gives, madeUp, noting, parks, says, type Answer } from '../helpers/made-up.ts'
 import { serve } from '../helpers/serve.ts'
 
 const test = ava.serial
@@ -138,17 +137,11 @@ test('a poll with an answer of the wrong types is asked again, and the follower 
 
 test('a post with an answer of the wrong types is posted again under its cid', async (t) => {
   for (const wrong of [[], null, {}, { id: 5, timestamp: 5 }, { id: '5-0' }, { id: '5-0', timestamp: '5' }, { id: 'x', timestamp: 5 }]) {
-    const cids: unknown[] = []
-    const noting =
-      (answer: Answer): Answer =>
-      async (res, req) => {
-        cids.push(((await json(req)) as { cid: unknown }).cid)
-        await answer(res, req)
-      }
-    const { join } = await madeUp(t, noting(gives(wrong, 201)), noting(gives({ id: '5-0', timestamp: 5 }, 201)))
+    const posted: { cid: unknown }[] = []
+    const { join } = await madeUp(t, noting(posted, gives(wrong, 201)), noting(posted, gives({ id: '5-0', timestamp: 5 }, 201)))
     t.deepEqual(await join().post('hi'), { id: '5-0', timestamp: 5 })
-    t.is(cids.length, 2)
-    t.is(cids[0], cids[1])
+    t.is(posted.length, 2)
+    t.is(posted[0]?.cid, posted[1]?.cid)
   }
 })
 
@@ -412,20 +405,14 @@ test('lines are found however the input is cut, and characters stay whole', asyn
 test('while the server is away, no more is read of standard input, and nothing is lost, twice or out of order', async (t) => {
   const tries = 8
   const posted: { msg: string; cid: string }[] = []
-  const takes: Answer = async (res, req) => {
-    posted.push((await json(req)) as { msg: string; cid: string })
-    gives({ id: `${posted.length}-0`, timestamp: posted.length }, 201)(res, req)
-  }
+  const takes = noting(posted, (res, req) => gives({ id: `${posted.length}-0`, timestamp: posted.length }, 201)(res, req))
   let read = 0
   const readWhileAway: number[] = []
   const away: Answer = (res) => {
     readWhileAway.push(read)
     res.destroy()
   }
-  const loses: Answer = async (res, req) => {
-    posted.push((await json(req)) as { msg: string; cid: string }) // taken, and the answer is lost
-    res.destroy()
-  }
+  const loses = noting(posted, drops) // taken, and the answer is lost
   const { join } = await madeUp(t, ...Array.from({ length: tries }, () => away), takes, loses, refuses(429, 'slow'), takes)
   const input = async function* (): AsyncGenerator<Buffer> {
     for (let n = 0; n < 100; n++) {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
 import { connect, type ConnectOptions, type Connection } from '../../client/client.ts'
 import { TEST_LIMIT_MS } from './limits.ts'
@@ -18,6 +19,14 @@ export const says =
 
 export const gives = (body: unknown, status = 200, headers: Record<string, string> = {}): Answer =>
   says(JSON.stringify(body), status, headers)
+
+/** Notes the JSON that was posted, then answers. */
+export const noting =
+  (posted: unknown[], answer: Answer): Answer =>
+  async (res, req) => {
+    posted.push(await json(req))
+    await answer(res, req)
+  }
 
 export interface MadeUp {
   readonly url: string

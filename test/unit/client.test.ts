@@ -1,8 +1,7 @@
-import { json } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import { connect, RoomError, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
 import { PollingHub } from '../../client/connection/polling-hub.ts'
-import { drops, gives, madeUp, parks, type Answer, type MadeUp } from '../helpers/made-up.ts'
+import { drops, gives, madeUp, noting, parks, type Answer, type MadeUp } from '../helpers/made-up.ts'
 
 const hello = { id: '5-0', timestamp: 5, type: 'msg', nick: 'ann', msg: 'hello' } as const
 
@@ -15,6 +14,7 @@ const tells =
   }
 
 const refuses = (status: number, headers = {}): Answer => gives({ error: { code: 'because', message: 'It is so.' } }, status, headers)
+
 /** A server that gives its answers in turn, and then parks. */
 const serve = (t: ExecutionContext, ...answers: Answer[]): Promise<MadeUp> => madeUp(t, ...answers, parks)
 
@@ -138,10 +138,7 @@ test('the signal ends a wait for the next try', async (t) => {
 
 test('a post carries its words, a nick and a cid', async (t) => {
   const bodies: unknown[] = []
-  const takes: Answer = async (response, request) => {
-    bodies.push(await json(request))
-    await gives({ id: '5-0', timestamp: 5 }, 201)(response, request)
-  }
+  const takes = noting(bodies, gives({ id: '5-0', timestamp: 5 }, 201))
   const { join } = await serve(t, takes, takes)
   const connection = join({ nick: 'ann' })
   t.deepEqual(await connection.post('你好'), { id: '5-0', timestamp: 5 })
@@ -152,23 +149,12 @@ test('a post carries its words, a nick and a cid', async (t) => {
 })
 
 test('a post tries again under the same cid', async (t) => {
-  const cids: string[] = []
-  const noting =
-    (answer: Answer): Answer =>
-    async (response, request) => {
-      cids.push(((await json(request)) as { cid: string }).cid)
-      await answer(response, request)
-    }
-  const { join } = await serve(
-    t,
-    noting(drops),
-    noting(refuses(503)),
-    noting(refuses(429)),
-    noting(gives({ id: '5-0', timestamp: 5 }, 201)),
-  )
+  const posted: { cid: string }[] = []
+  const answers = [drops, refuses(503), refuses(429), gives({ id: '5-0', timestamp: 5 }, 201)]
+  const { join } = await serve(t, ...answers.map((answer) => noting(posted, answer)))
   t.deepEqual(await join().post('x'), { id: '5-0', timestamp: 5 })
-  t.is(cids.length, 4)
-  t.is(new Set(cids).size, 1)
+  t.is(posted.length, 4)
+  t.is(new Set(posted.map(({ cid }) => cid)).size, 1)
 })
 
 test('a post gives up after its tries, with the reason', async (t) => {
@@ -220,13 +206,17 @@ test('waiting tells how many tries failed in a row', async (t) => {
 
 test('a token goes with polls and posts', async (t) => {
   const tokens: (string | undefined)[] = []
-  const noting =
+  const notingToken =
     (answer: Answer): Answer =>
     (response, request) => {
       tokens.push(request.headers.authorization)
       return answer(response, request)
     }
-  const { join } = await serve(t, noting(gives({ id: '5-0', timestamp: 5 }, 201)), noting(tells({ timestamp: 5, messages: [hello] })))
+  const { join } = await serve(
+    t,
+    notingToken(gives({ id: '5-0', timestamp: 5 }, 201)),
+    notingToken(tells({ timestamp: 5, messages: [hello] })),
+  )
   const connection = join({ token: 'secret' })
   await connection.post('x')
   await until(connection, isMessages)
