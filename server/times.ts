@@ -47,6 +47,8 @@ export interface Times {
   readonly errorPause: number
   /** The same warning is not logged again for this long: one line, and not a thousand. */
   readonly silence: number
+  /** How often removed lines that are kept aside are looked through for those that are older than `--aside`. */
+  readonly expire: number
 }
 
 export const TIMES: Times = {
@@ -72,6 +74,7 @@ export const TIMES: Times = {
   mochiwebTab: 3000,
   errorPause: 1000,
   silence: 10_000,
+  expire: 21_600_000,
 }
 
 /**
