@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import {
   ancestors,
   directory,
+  duration,
   flag,
   host,
   KIB,
@@ -22,6 +23,7 @@ import {
   type Kind,
 } from './kinds.ts'
 import { usualBudget } from './memory.ts'
+import { KEEP_REMOVED_MS } from './stores/aside.ts'
 import { parsed, UsageError } from './usage.ts'
 
 /** Everything that can be set, checked. Sizes in bytes of UTF-8. */
@@ -56,6 +58,8 @@ export interface Config {
   /** Seconds that a session lasts without a poll or a post. */
   readonly lease: number
   readonly store: 'file' | 'memory'
+  /** Milliseconds for which what an edit removed from a room is kept aside: Infinity is for ever, 0 is not at all. */
+  readonly aside: number
   /** A directory with somebody's own page, in place of ours. */
   readonly client: string | undefined
   readonly jsonLogs: boolean
@@ -80,6 +84,7 @@ const DEFAULTS: Config = {
   frameAncestors: ['self'],
   lease: 60,
   store: 'file',
+  aside: KEEP_REMOVED_MS,
   client: undefined,
   jsonLogs: false,
   quiet: false,
@@ -104,6 +109,7 @@ const TABLE: readonly Row[] = [
   ['--trust-proxy <networks>', 'proxies whose X-Forwarded-For counts: loopback, 10.0.0.0/8, …', networks, 'off'],
   ['--lease <seconds>', 'how long somebody who fell silent is still here', whole(1, 3600)],
   ['--store <kind>', 'where rooms are kept: file or memory', oneOf('file', 'memory')],
+  ['--aside <duration>', 'how long what an edit removed is kept aside: 12h, 30d, forever or off', duration, '30d'],
   ['--client <directory>', 'a page of your own, in place of the built-in one', directory],
   ['--json-logs', 'log lines as JSON', flag],
   ['--quiet', 'no banner, only warnings', flag],

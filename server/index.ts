@@ -105,8 +105,8 @@ function countsConnections({ rateLimit: postsPerSecond, trustProxy }: Config): (
 }
 
 function openStore(config: Config, times: Times, warn: Warn): Promise<Store> | Store {
-  const { maxRooms } = config
+  const { maxRooms, aside: asideMs } = config
   return config.store === 'memory'
     ? memoryStore(config, maxRooms)
-    : fileStore({ directory: config.dataDir, limits: config, maxRooms, times, warn })
+    : fileStore({ directory: config.dataDir, limits: config, maxRooms, asideMs, times, warn })
 }

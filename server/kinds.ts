@@ -68,6 +68,28 @@ export const size = kind(
   },
 )
 
+const MINUTE = 60_000
+
+const TIME_UNITS: Readonly<Record<string, number>> = { m: MINUTE, h: 60 * MINUTE, d: 1440 * MINUTE }
+
+const LONGEST_DAYS = 36_500
+
+const isDuration = (value: unknown): boolean => value === Infinity || isWhole(value, 0, LONGEST_DAYS * 1440 * MINUTE)
+
+/** Milliseconds; Infinity, which is written `forever`, has no end, and 0, which is written `off`, is not at all. */
+export const duration = kind(
+  unless(
+    isDuration,
+    `It is a time such as 30d, 12h or 90m, at most ${LONGEST_DAYS}d, or forever, or off (in code: milliseconds, Infinity, 0).`,
+  ),
+  (text) => {
+    if (text === 'forever') return Infinity
+    if (text === 'off') return 0
+    const [, number, unit = ''] = /^(\d{1,9})([mhd])$/i.exec(text) ?? []
+    return Number(number) * (TIME_UNITS[unit.toLowerCase()] ?? NaN) || NaN
+  },
+)
+
 export function oneOf(...names: readonly string[]): Kind {
   return kind(unless((value) => names.some((name) => name === value), `It is ${names.join(' or ')}.`))
 }

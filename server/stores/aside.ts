@@ -19,6 +19,9 @@ export interface AsideOptions {
   readonly warn: Warn
 }
 
+/** 30 days. */
+export const KEEP_REMOVED_MS = 2_592_000_000
+
 /** The name of a file of removed lines: the room, when they were removed, and a number where that name was taken. */
 const REMOVED = /^(.+)\.removed-\d{1,16}(?:\.[1-9]\d*)?\.jsonl$/
 

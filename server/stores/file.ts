@@ -12,6 +12,7 @@ import type { Timestamp } from '../message.ts'
 import { isRoomName, LOBBY, type RoomName } from '../room-name.ts'
 import { sharing } from '../sharing.ts'
 import type { RoomContent, Store } from '../store.ts'
+import { Aside, KEEP_REMOVED_MS } from './aside.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { openFile, readExactly, stateOf, unlessMissing } from './durable.ts'
 import { RoomFile } from './room-file.ts'
@@ -35,6 +36,8 @@ export interface FileStoreOptions {
   readonly limits: Limits
   /** Rooms that there may be before no post makes another one. @default Infinity */
   readonly maxRooms?: number
+  /** Milliseconds for which what an edit removed is kept aside. @default 30 days */
+  readonly asideMs?: number
   readonly times?: Times
   readonly warn: Warn
 }
@@ -47,7 +50,7 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   const directory = resolve(options.directory)
   await mkdir(directory, { recursive: true })
   await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
-  const store = new FileStore({ times: TIMES, maxRooms: Infinity, ...options, directory })
+  const store = new FileStore({ times: TIMES, maxRooms: Infinity, asideMs: KEEP_REMOVED_MS, ...options, directory })
   await store.sweep()
   await store.look()
   return store
@@ -58,6 +61,7 @@ class FileStore implements Store {
   readonly #watch: DirectoryWatch
   readonly #files = new Map<RoomName, RoomFile>()
   readonly #index: RoomIndex
+  readonly #aside: Aside
   /** Rooms that a post is making just now. */
   readonly #making = new Set<RoomName>()
   /** Rooms in service that nobody ever wrote to: of these nothing else is kept. */
@@ -82,6 +86,8 @@ class FileStore implements Store {
       maxFile: options.limits.maxFile,
       times: options.times,
     })
+    const { times, warn } = options
+    this.#aside = new Aside({ directory: join(options.directory, ASIDE), keepMs: options.asideMs, times, warn })
     this.#watch = new DirectoryWatch({
       directory: options.directory,
       concerns: (path) => roomOf(path) !== undefined,
@@ -91,8 +97,9 @@ class FileStore implements Store {
     })
   }
 
-  /** Begins to watch. Once it resolves, every change from then on is noticed. */
+  /** Begins to watch, and to remove what was kept aside for long enough. Once it resolves, every change from then on is noticed. */
   look(): Promise<void> {
+    this.#aside.start()
     return this.#watch.look()
   }
 
@@ -227,6 +234,7 @@ class FileStore implements Store {
     this.#isClosed = true
     this.#changed = () => {}
     await this.#watch.close()
+    await this.#aside.close()
     // Looks and commits that wait behind the last ones may open a room again.
     while (this.#files.size > 0) await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
   }

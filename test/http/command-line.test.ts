@@ -35,6 +35,9 @@ const usage: readonly [args: readonly string[], says: RegExp, env?: NodeJS.Proce
   [['--frame-ancestors', 'self,none'], /--frame-ancestors.*none.*no origin/],
   [['--frame-ancestors', "https://a.org; script-src 'unsafe-inline'"], /--frame-ancestors.*no origin/],
   [['--store', 'tape'], /--store.*tape.*file or memory/],
+  [['--aside', '30'], /--aside.*'30'.*30d/],
+  [['--aside', '0d'], /--aside.*'0d'.*off/],
+  [['--aside', '36501d'], /--aside.*'36501d'.*at most/],
   [['--trust-proxy', 'everyone'], /--trust-proxy.*everyone/],
   [['one', 'two'], /too many arguments/],
   [[], /many.*ROOMFILE_MAX_FILE/, { ROOMFILE_MAX_FILE: 'many' }],
@@ -91,6 +94,22 @@ test('--frame-ancestors allows our own pages beside the named ones, unless it sa
     t.deepEqual(readConfig(['--frame-ancestors', option])?.frameAncestors, ancestors)
 })
 
+test('--aside says how long in days, hours or minutes, or forever, or off', (t) => {
+  for (const [said, ms] of [
+    ['30d', 2_592_000_000],
+    ['12h', 43_200_000],
+    ['90M', 5_400_000],
+    ['forever', Infinity],
+    ['off', 0],
+  ] as const)
+    t.is(readConfig(['--aside', said])?.aside, ms, said)
+  t.is(
+    within({ ROOMFILE_ASIDE: 'off' }, () => readConfig([])?.aside),
+    0,
+  )
+  t.is(readConfig([])?.aside, readConfig(['--aside', '30d'])?.aside)
+})
+
 test('--help names every option and command, --version the version', async (t) => {
   const { code, out } = await ended(['--help'])
   t.is(code, 0)
@@ -107,6 +126,7 @@ test('--help names every option and command, --version the version', async (t) =
     '--rate-limit',
     '--trust-proxy',
     '--store',
+    '--aside',
     '--client',
     '--json-logs',
     '--quiet',

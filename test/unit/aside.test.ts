@@ -160,6 +160,21 @@ test('it begins with the start, goes on while it runs, and ends with it', async 
   t.is((await readdir(directory)).length, REMOVED.length)
 })
 
+test('a server begins with it: --aside says how old removed lines get', async (t) => {
+  for (const [aside, left] of [
+    [DAY, 0],
+    [3 * DAY, REMOVED.length],
+    [Infinity, REMOVED.length],
+    [0, 0],
+  ] as const) {
+    const data = await freshDirectory(t)
+    await makeOld(join(data, 'aside'), REMOVED)
+    const server = await serve(t, { aside }, data)
+    await server.close()
+    t.is((await readdir(join(data, 'aside'))).length, left, String(aside))
+  }
+})
+
 test('`cat aside/… >> room` says what was removed again, as new lines at the end', async (t) => {
   const server = await serve(t)
   for (const [nick, msg] of [
