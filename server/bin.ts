@@ -6,15 +6,24 @@
 import { networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { pino, type Logger } from 'pino'
-import pretty from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 import { commandNamed } from '../client/command/cli.ts'
 import { isLoopback, readConfig, type Config } from './config.ts'
 import { roomfile, type Roomfile } from './index.ts'
+import { LogOutput } from './log-output.ts'
+import { TIMES } from './times.ts'
 import { BAD_USAGE, COULD_NOT, UsageError } from './usage.ts'
 
-function loggerFor({ jsonLogs, quiet }: Config): Logger {
-  const level = quiet ? 'warn' : 'info'
-  return jsonLogs ? pino({ level }) : pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', sync: true }))
+/** The log, on standard output, which may be full, slow or gone: that costs lines of the log, and nothing else. */
+function outputAndLog({ jsonLogs, quiet }: Config): { output: LogOutput; log: Logger } {
+  const onLost = (lines: number): void => log.warn({ lines }, 'lines are missing here: the log could not be written')
+  // Node makes a pipe non-blocking when it is first asked for `process.stdout`.
+  const output = new LogOutput({ fd: process.stdout.fd, retryMs: TIMES.logRetry, onLost })
+  const prettify = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' })
+  const write = (line: string): void => output.write(jsonLogs ? line : prettify(line))
+  const log = pino({ level: quiet ? 'warn' : 'info' }, { write })
+  process.on('exit', () => output.writeNow())
+  return { output, log }
 }
 
 const OPEN_TO_ALL = 'Anybody who can reach this address can read and write: --token asks for a secret.'
@@ -85,16 +94,16 @@ function reasonOf(error: NodeJS.ErrnoException, config: Config): string {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  // `roomfile --help | head` is no error: whoever reads us has read enough.
+  const [name = '', ...rest] = args
+  const command = commandNamed(name)
+  // `roomfile --help | head` is no error: whoever reads us has read enough. The server's log goes elsewhere, and a command sees to its own.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code !== 'EPIPE' && !command) fail(`could not write to standard output: ${error.message}`, COULD_NOT)
   })
   // A file above the system's limit is an error of one post. write-file-atomic's clean-up would end the process by the signal, were it alone.
   process.on('SIGXFSZ', () => undefined)
   let config: Config | undefined
   try {
-    const [name = '', ...rest] = args
-    const command = commandNamed(name)
     if (command) process.exit(await command(rest))
     config = readConfig(args)
   } catch (error) {
@@ -102,12 +111,12 @@ async function main(args: readonly string[]): Promise<void> {
     throw error
   }
   if (!config) return
-  const log = loggerFor(config)
+  const { output, log } = outputAndLog(config)
   const settings = config
   const server = await roomfile(settings, log).catch((error: NodeJS.ErrnoException) => fail(reasonOf(error, settings), COULD_NOT))
   stopOnSignal(server, log)
   if (settings.jsonLogs) log.info({ url: server.url, dataDir: resolve(settings.dataDir) }, 'listening')
-  else if (!settings.quiet) process.stdout.write(banner(server, settings))
+  else if (!settings.quiet) output.write(banner(server, settings))
   if ((settings.jsonLogs || settings.quiet) && isOpenToAll(settings)) log.warn(OPEN_TO_ALL)
   if (settings.open) await (await import('open')).default(server.url)
 }

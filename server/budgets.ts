@@ -90,8 +90,18 @@ export const BUDGETS = {
   safetyLooks: 1000,
   /** From so many bytes on, files are read one after the other: each takes six times as much memory while it is taken in. */
   largeFile: 1024 * 1024,
+  /** Bytes that are carried over at once of what a program adds to a file that was replaced. */
+  carriedAtOnce: 1024 * 1024,
+  /** Lines that left a full room last, which are known again in an older copy of it. Each is some 60 bytes in memory. */
+  droppedLines: 200,
   /** Room locks that are held open, each an open file. Beyond it the one that was used the longest ago is closed. */
   openLocks: 256,
+  /** Open files of all programs that are looked at, to know who holds a version of a room's file. Beyond it each counts as held. */
+  descriptors: 100_000,
   /** Browsers of mochiweb whose tabs are told together. Of one that is forgotten, which is told something every minute, the tabs may be told it twice. */
   mochiwebBrowsers: 10_000,
+  /** Files that are no room's because of their name, and are named in the log: each once. */
+  misnamedFiles: 100,
+  /** Bytes of log lines that are kept while the log cannot be written: some thousand. Lines beyond are lost, and counted. */
+  logKept: 1024 * 1024,
 } as const

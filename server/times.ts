@@ -23,10 +23,12 @@ export interface Times {
   readonly badFile: number
   /** An edit, or a last line without a newline, is taken once the file was left alone for this long: editors and slow writers write in steps. */
   readonly quiet: number
-  /** An `echo >>` may take this long from opening the file to writing its line: on a machine that is busy, some seconds. */
+  /** For this long a replaced file is kept, before it is asked whether any program holds it; and between two such questions. */
   readonly grace: number
   /** How often replaced files are read again for such late lines. */
   readonly carry: number
+  /** A file that was made so long ago was not made to change the room as it stands: it is a backup that somebody puts back. */
+  readonly backup: number
   /** How often it is made sure that the watched directory is the one that bears the name; without a watch, how often rooms are read. */
   readonly directoryLook: number
   /** A watch that could not be had is not asked for again for this long. */
@@ -47,6 +49,8 @@ export interface Times {
   readonly errorPause: number
   /** The same warning is not logged again for this long: one line, and not a thousand. */
   readonly silence: number
+  /** A log that could not be written is tried again after this long. */
+  readonly logRetry: number
   /** How often removed lines that are kept aside are looked through for those that are older than `--aside`. */
   readonly expire: number
 }
@@ -64,6 +68,7 @@ export const TIMES: Times = {
   quiet: 150,
   grace: 3000,
   carry: 250,
+  backup: 600_000,
   directoryLook: 250,
   watchRetry: 5000,
   lock: 10_000,
@@ -74,6 +79,7 @@ export const TIMES: Times = {
   mochiwebTab: 3000,
   errorPause: 1000,
   silence: 10_000,
+  logRetry: 1000,
   expire: 21_600_000,
 }
 

@@ -139,6 +139,13 @@ test('--help names every option and command, --version the version', async (t) =
   t.is(version.code, 0)
 })
 
+test('help that cannot be written ends it with 1 and says why', async (t) => {
+  const child = run(['--help'], {}, ['sh', '-c', 'exec "$0" "$@" > /dev/full'])
+  const [[code], err] = await Promise.all([once(child, 'exit') as Promise<[number | null]>, child.stderr ? text(child.stderr) : ''])
+  t.is(code, 1)
+  t.regex(err, /^roomfile: could not write to standard output: ENOSPC.*\n$/)
+})
+
 test('SIGTERM answers parked polls, and exits 0', async (t) => {
   const server = await serveProcess(t)
   const { timestamp } = await post(server.url, 'lobby', { msg: 'a' })
