@@ -39,6 +39,9 @@ export interface Limits {
 /** A room that nobody ever wrote to. It stands at 1, so that timestamp 0 always means "everything, at once" and a loop from here parks. */
 export const EMPTY: Backlog = { timestamp: 1, messages: [], edited: 0, dropped: 0 }
 
+/** The mtime of a file that is not there. */
+export const NO_FILE: Timestamp = 0
+
 /** How far the clock may have been set back before a first look, with what was written until then still believed: a day. */
 const CLOCK_STEP_MS = 86_400_000
 
@@ -178,10 +181,12 @@ export interface Found {
   readonly clean: boolean
   /** Whether all of the file could be read: it was not too long, and it was UTF-8. */
   readonly legible: boolean
-  /** The file's mtime in whole milliseconds. */
+  /** The file's mtime in whole milliseconds; `NO_FILE` where there is none. */
   readonly mtime: Timestamp
   /** When an edit was last written down, by whichever process. */
   readonly edited: Timestamp
+  /** Of the messages that are known, whoever wrote the file had seen those up to here: later ones that it lacks are put back. @default Infinity */
+  readonly seen?: Timestamp
 }
 
 export interface TakenIn {
@@ -192,6 +197,8 @@ export interface TakenIn {
   readonly loses: boolean
   /** Whether clients must start anew, because it is more than lines at the end that changed. */
   readonly edit: boolean
+  /** Of the messages that were known, what the room does not say any more. */
+  readonly removed: readonly Message[]
 }
 
 /**
@@ -199,7 +206,8 @@ export interface TakenIn {
  * get their place in the room (PROTOCOL.md, What holds, 5).
  * @param known what this process last knew the room to hold; undefined at its first look
  */
-export function takeIn(known: Backlog | undefined, found: Found, limits: Limits, now: Timestamp): TakenIn {
+export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limits, now: Timestamp): TakenIn {
+  const found = known ? withUnseen(known, asFound, now) : asFound
   const last = known?.timestamp ?? 0
   const committed = isCommit(found)
   const shared = known ? sharedWith(known, found, committed, limits) : undefined
@@ -208,7 +216,7 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
   const places = place(kept.at(-1), found.lines.slice(kept.length), ceiling, shared !== undefined)
   const fresh = found.lines.length - kept.length - places.length
   if (known && shared && fresh === 0 && places.length === 0 && found.mtime === last)
-    return { backlog: known, rewrite: false, loses: false, edit: false }
+    return { backlog: known, rewrite: false, loses: false, edit: false, removed: [] }
 
   const newest = places.at(-1)?.timestamp ?? kept.at(-1)?.timestamp ?? 0
   const past = Math.max(last, newest)
@@ -217,20 +225,72 @@ export function takeIn(known: Backlog | undefined, found: Found, limits: Limits,
   const byPeer = found.mtime === found.edited && found.mtime > past
   const timestamp = fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : goesOn && !byPeer ? newest : settled(found, past, now)
   const added = found.lines.slice(kept.length).map((line, i) => placed(line.saying, places[i] ?? { timestamp, n: i - places.length }))
+  for (const [i, { stamp }] of found.lines.slice(kept.length).entries()) if (!stamp) byHand.add(added[i] as Message)
   const messages = [...kept, ...added]
   const edited = edit ? timestamp : Math.max(known?.edited ?? 0, found.edited)
   const backlog = { timestamp, messages, edited, dropped: shared ? shared.dropped : (messages[0]?.timestamp ?? 0) }
 
+  const removed = known && edit ? missingOf(known.messages, messages) : []
   const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
   // Another process may keep more than we do; but of what a person put here nothing may fall away with the next post.
   const { said, moves } = sizeOf(messages)
   const fits = (known !== undefined && goesOn) || Math.max(said.count, moves.count) <= limits.backlog
-  if (found.clean && changed.length === 0 && timestamp === found.mtime && fits) return { backlog, rewrite: false, loses: false, edit }
+  if (found.clean && changed.length === 0 && timestamp === found.mtime && fits)
+    return { backlog, rewrite: false, loses: false, edit, removed }
   const trimmed = trim(backlog, limits)
   const stays = new Set(trimmed.messages)
   const drops = added.some((message) => !stays.has(message))
   const misplaces = added.some((message, i) => isChanged(found.lines[kept.length + i] as FoundLine, message))
-  return { backlog: trimmed, rewrite: true, loses: drops || misplaces || !found.legible, edit }
+  return { backlog: trimmed, rewrite: true, loses: drops || misplaces || !found.legible, edit, removed }
+}
+
+/**
+ * A file with the messages that its author had not seen: they keep their places, and stand before the lines that are new. One whose timestamp
+ * is ahead of the clock says nothing of when it came. One that was written by hand may stand in the file without its place, as its author wrote
+ * it, who has not seen which place it got: such a line is that message.
+ */
+function withUnseen(known: Backlog, found: Found, now: Timestamp): Found {
+  const { seen = Infinity } = found
+  const there = new Set(found.lines.flatMap(({ stamp }) => (stamp ? [`${stamp.timestamp}-${stamp.n}`] : [])))
+  const missing = known.messages.filter(({ id, timestamp }) => timestamp > seen && timestamp <= now && !there.has(id))
+  if (missing.length === 0) return found
+  const mine = missing.filter((message) => byHand.has(message))
+  const lines = found.lines.map((line) => {
+    const at = line.stamp ? -1 : mine.findIndex((message) => whatIsSaid(message) === JSON.stringify(line.saying))
+    return at === -1 ? line : asLine(mine.splice(at, 1)[0] as Message)
+  })
+  const unseen = missing.filter((message) => !byHand.has(message) || mine.includes(message))
+  const newLines = lines.length - 1 - lines.findLastIndex(({ stamp }) => stamp)
+  const merged: FoundLine[] = []
+  for (const line of lines.slice(0, lines.length - newLines)) {
+    while (line.stamp && unseen[0] && isAfter(line.stamp, stampOf(unseen[0]))) merged.push(asLine(unseen.shift() as Message))
+    merged.push(line)
+  }
+  return { ...found, lines: [...merged, ...unseen.map(asLine), ...lines.slice(lines.length - newLines)], clean: false }
+}
+
+/** A message as its line would be read. */
+function asLine(message: Message): FoundLine {
+  const { id: _id, timestamp: _timestamp, ...saying } = message
+  return { text: lineOf(message), saying, stamp: stampOf(message), whole: true }
+}
+
+/** Those of the messages that say what none of the others says, wherever it stands now. */
+function missingOf(messages: readonly Message[], others: readonly Message[]): Message[] {
+  const times = new Map<string, number>()
+  for (const message of others) times.set(whatIsSaid(message), (times.get(whatIsSaid(message)) ?? 0) + 1)
+  return messages.filter((message) => {
+    const left = times.get(whatIsSaid(message)) ?? 0
+    times.set(whatIsSaid(message), left - 1)
+    return left <= 0
+  })
+}
+
+/** Messages that came without a place of their own. */
+const byHand = new WeakSet<Message>()
+
+function whatIsSaid({ id: _id, timestamp: _timestamp, ...saying }: Message): string {
+  return JSON.stringify(saying)
 }
 
 /** Whether a file is as a commit leaves it: stamps rising from line to line, the last of them the mtime (PROTOCOL.md, What holds, 2). */
@@ -254,9 +314,10 @@ function sharedWith(known: Backlog, { lines }: Found, committed: boolean, limits
   for (const message of messages) (lineOf(message) === lines[kept.length]?.text ? kept : out).push(message)
   const isFull = lines.filter(({ saying }) => !isMove(saying)).length >= limits.backlog
   if (out.length === 0 && !(messages.length === 0 && isFull)) return { kept, dropped: known.dropped }
-  // Only a commit leaves old messages out: then others must have come, behind those that are known.
+  // Only a commit leaves old messages out: then others must have come, behind those that are known, and the room must be full of them.
   const next = lines[kept.length]?.stamp
   if (!committed || !next) return undefined
+  if (kept.length === 0 && !isFull && out.some((message) => !isMove(message)) && bytesOfLines(lines) < limits.maxFile / 2) return undefined
   const said = out.findLast((message) => !isMove(message))
   if (!precedes(said, kept[0]) || !precedes(out.findLast(isMove), kept.find(isMove))) return undefined
   if (kept.at(-1) !== messages.at(-1) || messages.length === 0) {
@@ -264,6 +325,10 @@ function sharedWith(known: Backlog, { lines }: Found, committed: boolean, limits
   }
   const isAllGone = kept.length === 0 && (said !== undefined || isFull)
   return { kept, dropped: isAllGone ? next.timestamp : (said?.timestamp ?? known.dropped) }
+}
+
+function bytesOfLines(lines: readonly FoundLine[]): number {
+  return lines.reduce((bytes, { text }) => bytes + bytesIn(text) + 1, 0)
 }
 
 /** Whether one message stands before another, where there are both. */
@@ -291,8 +356,12 @@ function place(previousMessage: Message | undefined, lines: readonly FoundLine[]
   return places
 }
 
-/** The timestamp of an edit: the file's own mtime where that is later than all before it, or where another process has settled on it. */
+/**
+ * The timestamp of an edit: the file's own mtime where that is later than all before it, or where another process has settled on it; and what
+ * that has settled on where there is no file.
+ */
 function settled({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Timestamp {
+  if (mtime === NO_FILE && edited > past) return edited
   const usable = mtime > past && (mtime === edited || (mtime > edited && mtime <= now))
   return usable ? mtime : nextTimestamp(Math.max(past, edited), now)
 }

@@ -14,7 +14,7 @@ export const LOBBY = 'lobby' as RoomName
 /** Marks belong to the letters of many scripts (Thai, Hindi); a name does not start with one. */
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]{0,63}$/u
 
-/** What a file system allows for one name (255), less our ending and the atomic writer's. */
+/** What a file system allows for one name (255), less our ending, and some more. */
 const MAX_BYTES = 230
 
 export function isRoomName(name: string): name is RoomName {

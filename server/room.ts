@@ -16,10 +16,10 @@ import { Waiters } from './waiters.ts'
 /** How many answers a room has ready: most clients are told the same, and the others' are soon made. */
 const MOST_READY = 4
 
-/** What a room weighs in memory, measured: itself, each of its messages, and each byte of its file (as bytes, as texts, as answers). */
+/** What a room weighs in memory, measured: itself, each of its messages (with one that it pushed out), and each byte of its file (as bytes, as texts, as answers). */
 const EMPTY_WEIGHT = 2000
 const ROOM_WEIGHT = 6000
-const MESSAGE_WEIGHT = 250
+const MESSAGE_WEIGHT = 310
 const BYTE_WEIGHT = 6
 
 /** What a cid weighs that is remembered, besides its characters. */

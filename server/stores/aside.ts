@@ -55,7 +55,7 @@ export class Aside {
     const { directory } = this.#options
     await makeDirectory(directory)
     for (let n = 0; ; n++) {
-      const path = join(directory, n === 0 ? `${name}.jsonl` : `${name}.${n}.jsonl`)
+      const path = join(directory, shortened(name, n === 0 ? '.jsonl' : `.${n}.jsonl`))
       if (!(await (typeof what === 'string' ? linkOrCopy(what, path) : writeNew(path, what)))) continue
       try {
         await sync(path)
@@ -96,6 +96,17 @@ export class Aside {
       warn('cannot look for old files of removed lines', { directory, error })
     }
   }
+}
+
+/** Bytes that a file's name may have. */
+const MOST_BYTES = 255
+
+/** A file's name: of one that is too long the end of the room's is left out. */
+function shortened(name: string, ending: string): string {
+  const [, room = name, mark = ''] = /^(.*?)((?:\.removed)?-\d+)$/su.exec(name) ?? []
+  const letters = Array.from(room)
+  while (Buffer.byteLength(letters.join('') + mark + ending) > MOST_BYTES) letters.pop()
+  return letters.join('') + mark + ending
 }
 
 function isRemovedLines(name: string): boolean {

@@ -4,16 +4,16 @@
  */
 import { hash } from 'node:crypto'
 import { constants, type BigIntStats } from 'node:fs'
-import { copyFile, link, lstat, mkdir, open, realpath, writeFile, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
 import type { Timestamp } from '../message.ts'
 
 /** What tells one state of a file from another. */
 export type Signature = string
 
-export function signatureOf({ ino, size, mtimeNs }: BigIntStats): Signature {
-  return `${ino}:${size}:${mtimeNs}`
+/** The ctime tells of a change that keeps size and mtime. */
+export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Signature {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
 }
 
 /** What is kept of bytes to know them again. */
@@ -23,12 +23,21 @@ export interface Digest {
 }
 
 export function digestOf(bytes: Buffer): Digest {
-  return { length: bytes.length, hash: hash('sha256', bytes, 'base64') }
+  return { length: bytes.length, hash: hash('sha256', bytes, 'base64url') }
+}
+
+/** Where bytes stand in a file, and what is kept of them to know them again. */
+export interface Part extends Digest {
+  readonly from: number
+}
+
+export function partOf(bytes: Buffer, from: number): Part {
+  return { from, ...digestOf(bytes) }
 }
 
 /** Whether bytes begin with those of a digest. */
 export function beginsWith(bytes: Buffer, { length, hash: known }: Digest): boolean {
-  return bytes.length >= length && hash('sha256', bytes.subarray(0, length), 'base64') === known
+  return bytes.length >= length && hash('sha256', bytes.subarray(0, length), 'base64url') === known
 }
 
 /** An mtime in whole milliseconds: to the nearest, should a file system keep less than we set. */
@@ -66,44 +75,50 @@ export async function readExactly(handle: FileHandle, position: number, length: 
 }
 
 /**
- * Replaces a file's content in one step and makes that last. Its mtime is `mtime` from the first moment on.
+ * Writes a new file that a power cut leaves whole, in a directory where nobody looks for it yet. Its mtime and atime are `mtime` from the
+ * first moment on.
  * write-file-atomic names, syncs, renames and cleans up. The content is written in its hook instead of by it, because it leaves no
  * moment to set the mtime before the rename, and does not notice when a full disk takes only part of the bytes.
- * @returns the state of the new file
+ * @param like the file whose place it is to take: it gets the same mode and owner
+ * @returns the new file, open to read
  */
-export async function replaceFile(path: string, bytes: Buffer, mtime: Timestamp): Promise<Signature> {
-  let signature = ''
-  await writeFileAtomic(path, '', {
-    async tmpfileCreated(temporary) {
-      const handle = await open(temporary, 'r+')
-      try {
-        await handle.writeFile(bytes)
-        await handle.utimes(secondsOf(mtime), secondsOf(mtime))
-        ;({ signature } = await stateOf(handle))
-      } finally {
-        await handle.close()
-      }
-    },
-  })
-  await syncDirectory(dirname(await realpath(path)))
-  return signature
+export async function writeVersion(path: string, bytes: Buffer, mtime: Timestamp, like: BigIntStats | undefined): Promise<FileHandle> {
+  let written: FileHandle | undefined
+  try {
+    await writeFileAtomic(path, '', {
+      ...(like && { mode: Number(like.mode), chown: { uid: Number(like.uid), gid: Number(like.gid) } }),
+      async tmpfileCreated(temporary) {
+        const handle = await open(temporary, 'r+')
+        try {
+          await handle.writeFile(bytes)
+          await handle.utimes(secondsOf(mtime), secondsOf(mtime))
+        } finally {
+          await handle.close()
+        }
+        written = await openFile(temporary)
+      },
+    })
+    return written as FileHandle
+  } catch (error) {
+    await written?.close()
+    throw error
+  }
 }
 
-/** Makes an empty file and opens it; undefined when somebody else was faster. */
-export function claimFile(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'ax+').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EEXIST') return undefined
-    throw error
-  })
-}
+/** To read without a wait for a writer, should it be a pipe; and without a trace, where the system allows that: see sightings.ts. */
+const TO_READ = constants.O_RDONLY | constants.O_NONBLOCK
+const WITHOUT_TRACE = constants.O_NOATIME ?? 0
 
 /**
- * Opens a file to read, or returns undefined when there is none. Does not wait for a writer, should it be a pipe.
+ * Opens a file to read, or returns undefined when there is none.
  * A link to a file that is not there is an error: what it stands for may come back, as with a disk that is not mounted.
  */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    return await open(path, TO_READ | WITHOUT_TRACE).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPERM') throw error
+      return open(path, TO_READ) // it belongs to somebody else
+    })
   } catch (error) {
     unlessMissing(error as NodeJS.ErrnoException)
     const named = await lstat(path).catch(unlessMissing)
@@ -131,33 +146,5 @@ export async function syncDirectory(directory: string): Promise<void> {
     await handle.sync()
   } finally {
     await handle.close()
-  }
-}
-
-/**
- * Keeps bytes, or a file as it is, in another directory under a name that nothing has there yet. A file is kept by a second name for its
- * inode: at no cost, and with all that may still be written to it.
- * @returns the path of what was kept
- */
-export async function keepAside(directory: string, name: string, what: Buffer | string): Promise<string> {
-  await makeDirectory(directory)
-  for (let n = 0; ; n++) {
-    const aside = join(directory, n === 0 ? `${name}.jsonl` : `${name}.${n}.jsonl`)
-    try {
-      await (typeof what === 'string' ? linkOrCopy(what, aside) : writeFile(aside, what, { flag: 'wx', flush: true }))
-      await syncDirectory(directory)
-      return aside
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-  }
-}
-
-async function linkOrCopy(path: string, aside: string): Promise<void> {
-  try {
-    await link(await realpath(path), aside) // what a link leads to, and not the link
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
-    await copyFile(path, aside, constants.COPYFILE_EXCL) // a file system without hard links
   }
 }

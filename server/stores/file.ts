@@ -2,7 +2,8 @@
  * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
  * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
  */
-import { access, constants, mkdir, readdir, stat, statfs, unlink } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { access, constants, mkdir, readdir, stat, statfs } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { EMPTY, type Backlog, type Limits } from '../backlog.ts'
@@ -15,21 +16,19 @@ import type { RoomContent, Store } from '../store.ts'
 import { Aside, KEEP_REMOVED_MS } from './aside.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { openFile, readExactly, stateOf, unlessMissing } from './durable.ts'
+import { Holders } from './holders.ts'
+import { Misnamed } from './misnamed.ts'
+import { placeOf, STATE, VERSIONS } from './place.ts'
 import { RoomFile } from './room-file.ts'
 import { RoomIndex } from './room-index.ts'
-import { RoomLock } from './room-lock.ts'
 import { secretIn } from './secret.ts'
 import { TIMES, type Times } from '../times.ts'
 import type { Warn } from '../warn.ts'
 
 const ENDING = '.jsonl'
 
-/** Below the directory, where nothing is watched: locks, and what could not stay in its file. */
-const LOCKS = '.roomfile'
+/** Below the directory, where nothing is watched: what could not stay in its file. */
 const ASIDE = 'aside'
-
-/** What the atomic writer leaves behind when it is killed: the file's name and a number. */
-const TEMPORARY = /^(.+)\.jsonl\.\d+$/
 
 export interface FileStoreOptions {
   readonly directory: string
@@ -62,10 +61,14 @@ class FileStore implements Store {
   readonly #files = new Map<RoomName, RoomFile>()
   readonly #index: RoomIndex
   readonly #aside: Aside
+  readonly #misnamed: Misnamed
   /** Rooms that a post is making just now. */
   readonly #making = new Set<RoomName>()
   /** Rooms in service that nobody ever wrote to: of these nothing else is kept. */
   readonly #empty = new Set<RoomName>()
+  /** Rooms that nobody uses, of which programs hold versions that were replaced. */
+  readonly #resting = new Set<RoomName>()
+  readonly #holders = new Holders()
   /** Those whose lock is held open. */
   readonly #locked = new LRUCache<RoomFile, true>({
     max: BUDGETS.openLocks,
@@ -79,10 +82,12 @@ class FileStore implements Store {
 
   constructor(options: Required<FileStoreOptions>) {
     this.#options = options
+    this.#misnamed = new Misnamed(options.warn)
     this.#index = new RoomIndex({
       directory: options.directory,
       pathOf: (room) => this.#path(room),
       roomOf,
+      onNames: (names) => this.#misnamed.look(names),
       maxFile: options.limits.maxFile,
       times: options.times,
     })
@@ -103,15 +108,39 @@ class FileStore implements Store {
     return this.#watch.look()
   }
 
-  /** Removes temporary files that a killed process left. Under the room's lock, so none that another process is writing. */
+  /** Finds what a killed process left of rooms: what programs still write to is watched, all else removed. */
   async sweep(): Promise<void> {
-    for (const name of await readdir(this.#options.directory)) {
-      const room = TEMPORARY.exec(name)?.[1]
-      if (room === undefined || !isRoomName(room)) continue
-      const lock = new RoomLock(this.#lockPath(room), this.#options.times.lock)
-      await lock.hold(() => unlink(join(this.#options.directory, name)).catch(unlessMissing))
-      await lock.close()
+    this.#misnamed.look(await readdir(this.#options.directory))
+    for (const room of [...(await this.#roomsWithVersions()), ...(await this.#linkedRooms())]) {
+      try {
+        await this.#watchReplaced(room)
+      } catch (error) {
+        this.#options.warn('could not look for what a process left that was killed', { room, error })
+      }
     }
+  }
+
+  async #roomsWithVersions(): Promise<RoomName[]> {
+    return ((await readdir(join(this.#options.directory, STATE, VERSIONS)).catch(unlessMissing)) ?? []).filter(isRoomName)
+  }
+
+  /** Rooms whose file lies elsewhere, and their versions with it. */
+  async #linkedRooms(): Promise<RoomName[]> {
+    const entries = await readdir(this.#options.directory, { withFileTypes: true })
+    const rooms = entries.filter((entry) => entry.isSymbolicLink()).flatMap(({ name }) => roomOf(name) ?? [])
+    return rooms.filter((room) => hasVersions(this.#path(room)))
+  }
+
+  /** Watches what programs hold of a room that nobody uses. */
+  async #watchReplaced(room: RoomName): Promise<void> {
+    const file = this.#file(room)
+    this.#resting.add(room)
+    await file.adopt()
+    if (!file.isWatching) await this.#releaseResting(room)
+  }
+
+  async #releaseResting(room: RoomName): Promise<void> {
+    if (this.#resting.has(room)) await this.release(room)
   }
 
   async read(room: RoomName): Promise<Backlog> {
@@ -193,8 +222,12 @@ class FileStore implements Store {
   })
 
   async file(room: RoomName): Promise<RoomContent | undefined> {
-    const known = await this.#files.get(room)?.content()
-    if (known) return known
+    const content = (await this.#files.get(room)?.content()) ?? (await this.#contentOf(room))
+    if (content) this.#files.get(room)?.shown(content.timestamp)
+    return content
+  }
+
+  async #contentOf(room: RoomName): Promise<RoomContent | undefined> {
     const handle = await openFile(this.#path(room))
     try {
       const state = handle && (await stateOf(handle))
@@ -211,7 +244,7 @@ class FileStore implements Store {
 
   secret(): Promise<Buffer> {
     const { directory, times } = this.#options
-    this.#secret ??= secretIn(join(directory, LOCKS), times.lock).catch((error: unknown) => {
+    this.#secret ??= secretIn(join(directory, STATE), times.lock).catch((error: unknown) => {
       this.#secret = undefined // the next one tries again
       throw fromSystem(error, 'not_kept')
     })
@@ -224,10 +257,17 @@ class FileStore implements Store {
 
   async release(room: RoomName): Promise<void> {
     const file = this.#files.get(room)
-    this.#files.delete(room)
     this.#empty.delete(room)
-    if (file) this.#locked.delete(file)
-    await file?.close()
+    if (!file) return
+    if (file.isWatching && !this.#isClosed) {
+      this.#resting.add(room)
+      if (await file.isHeld()) return // until nobody holds any version of it
+      if (!this.#resting.has(room) || this.#files.get(room) !== file) return // it is in use again
+    }
+    this.#resting.delete(room)
+    this.#files.delete(room)
+    this.#locked.delete(file)
+    await file.close()
   }
 
   async close(): Promise<void> {
@@ -247,18 +287,20 @@ class FileStore implements Store {
   }
 
   #file(room: RoomName): RoomFile {
+    this.#resting.delete(room)
     let file = this.#files.get(room)
     if (!file) {
-      const { directory, limits, times, warn } = this.#options
+      const { limits, times, warn } = this.#options
       const opened: RoomFile = new RoomFile({
         wasEmpty: this.#empty.delete(room),
         lockOpened: () => this.#locked.set(opened, true),
         path: this.#path(room),
-        lockPath: this.#lockPath(room),
-        aside: join(directory, ASIDE),
+        aside: this.#aside,
+        holders: this.#holders,
         limits,
         times,
         lookAgain: () => this.#changed(room),
+        nothingReplaced: () => void this.#releaseResting(room).catch((error: unknown) => warn('could not release a room', { room, error })),
         warn,
       })
       file = opened
@@ -276,7 +318,16 @@ class FileStore implements Store {
   }
 
   #lockPath(room: RoomName): string {
-    return join(this.#options.directory, LOCKS, room)
+    return join(this.#options.directory, STATE, room)
+  }
+}
+
+/** Whether versions lie beside the file that a link leads to. */
+function hasVersions(path: string): boolean {
+  try {
+    return existsSync(placeOf(path).versions)
+  } catch {
+    return false // it leads to nothing
   }
 }
 

@@ -1,41 +1,45 @@
 /**
- * One room's file: read when it changed, rewritten by each commit, open to everybody's pen.
- * Knows the file and its lock. What the room holds is decided in backlog.ts; nobody waits here.
+ * One room's file: read when it changed, replaced by each commit, open to everybody's pen.
+ * Knows the file, its lock and its versions. What the room holds is decided in backlog.ts; nobody waits here.
  */
 import { isUtf8 } from 'node:buffer'
-import { stat, type FileHandle } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { fstatSync } from 'node:fs'
+import { appendFile, stat, type FileHandle } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
-import { fromSystem, isOutOfSpace } from '../errors.ts'
-import { lineOf, placed, readLine, type Draft, type FoundLine, type Timestamp } from '../message.ts'
+import { fromSystem, RoomfileError } from '../errors.ts'
+import { lineOf, placed, type Draft, type Message, type Timestamp } from '../message.ts'
 import type { Appended, RoomContent } from '../store.ts'
 import type { Times } from '../times.ts'
+import type { Warn } from '../warn.ts'
+import type { Aside } from './aside.ts'
 import {
   beginsWith,
-  claimFile,
   digestOf,
-  keepAside,
-  openFile,
+  partOf,
   readExactly,
-  replaceFile,
   signatureOf,
-  stateOf,
   syncDirectory,
   timestampOf,
   unlessMissing,
   type Digest,
   type Signature,
 } from './durable.ts'
-import { OldInodes } from './old-inodes.ts'
+import { Dropped } from './dropped.ts'
+import type { Holders } from './holders.ts'
+import { placeOf, type Place } from './place.ts'
+import { stateOfBytes } from './replaced.ts'
 import { RoomLock } from './room-lock.ts'
-import type { Warn } from '../warn.ts'
+import { Sightings } from './sightings.ts'
+import { foundIn, linesIn, MISSING, snapshotOf, type Snapshot } from './snapshot.ts'
+import { Versions } from './versions.ts'
 
 /** How many times a post waits for an edit to become quiet, before it takes the file as it is. */
 const PATIENCE = 3
 
-const MISSING: Signature = 'missing'
-const BOM = /^\ufeff/
+/** How many times a post starts anew because somebody put another file in place while it was being written. */
+const MOST_TRIES = 50
 
 export interface RoomFileOptions {
   /** Whether it is known that nobody wrote to the room until now. */
@@ -43,25 +47,15 @@ export interface RoomFileOptions {
   /** Called when the lock was opened or used. */
   readonly lockOpened: () => void
   readonly path: string
-  readonly lockPath: string
-  /** The directory for files as they were found, when not all of them can stay in place. */
-  readonly aside: string
+  readonly aside: Aside
+  readonly holders: Holders
   readonly limits: Limits
   readonly times: Times
   /** Called when the file should be looked at again though nothing happens to it. */
   readonly lookAgain: () => void
+  /** Called when no version that was replaced is watched any more. */
+  readonly nothingReplaced: () => void
   readonly warn: Warn
-}
-
-/** The file at one moment. */
-interface Snapshot {
-  /** Still open, to see what comes to this inode after its name went to another; undefined when there is no file. */
-  readonly handle: FileHandle | undefined
-  readonly signature: Signature
-  readonly mtime: Timestamp
-  readonly bytes: Buffer
-  /** Whether `bytes` are only the last part of a file above the limit. */
-  readonly cut: boolean
 }
 
 /** What stays of a file's content when it is let go: enough to know it again. */
@@ -72,31 +66,55 @@ interface LetGo {
   readonly bytes: WeakRef<Buffer>
 }
 
-/** What a snapshot says, and the bytes behind its last newline that are not taken as a line yet. */
-type Seen = TakenIn & { readonly tail: Buffer }
+/** What a snapshot says. */
+type Seen = TakenIn & {
+  /** The bytes behind its last newline that are not taken as a line yet. */
+  readonly tail: Buffer
+  /** Whether a person changed the file, and no other process has seen to it before. */
+  readonly byHand: boolean
+  /** Whether another process wrote the file as well since it was known here: then it watches what was replaced. */
+  readonly isPeersToo: boolean
+}
 
 export class RoomFile {
   readonly #options: RoomFileOptions
   readonly #lock: RoomLock
-  readonly #old: OldInodes
+  readonly #versions: Versions
+  readonly #sightings: Sightings
+  readonly #dropped = new Dropped()
   /** The end of the queue in which the looks and commits of this process stand. */
   #queue: Promise<unknown> = Promise.resolve()
   #known: Backlog | undefined
   /** In place of `#known` and its bytes, when they were let go. */
   #letGo: LetGo | undefined
-  /** The state of the file that `#known` tells of, and its bytes. */
+  /** The state of the file that `#known` tells of, its bytes, and that version itself, open. */
   #signature: Signature | undefined
   #bytes: Buffer = Buffer.alloc(0)
+  #handle: FileHandle | undefined
+  /** The edit that this process wrote down last. */
+  #wroteEdited: Timestamp = 0
+  /** Messages that an edit removed, and that are kept aside. */
+  readonly #keptAside = new WeakSet<Message>()
+  /** The state in which the file was kept aside as it was found. */
+  #keptWhole: string | undefined
   /** A state that waits to be quiet, and when it was first seen (monotonic). */
   #unquiet: { readonly signature: Signature; readonly seen: number } | undefined
   #lookTimer: NodeJS.Timeout | undefined
-  #carryTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: RoomFileOptions) {
+    const { times, lookAgain } = options
     this.#options = options
-    this.#lock = new RoomLock(options.lockPath, options.times.lock, options.lockOpened)
-    this.#old = new OldInodes({ path: options.path, grace: options.times.grace, rescue: (bytes) => this.#rescue(bytes) })
+    this.#lock = new RoomLock(() => this.#place.lock, times.lock, options.lockOpened)
+    this.#sightings = new Sightings(times)
+    this.#versions = new Versions({
+      ...options,
+      room: this.#name,
+      place: () => this.#place,
+      locked: (work) => this.#inTurn(() => this.#lock.hold(work)),
+      newIn: (lines) => this.#newIn(lines),
+      carried: lookAgain,
+    })
     if (options.wasEmpty) this.#beginEmpty()
   }
 
@@ -109,7 +127,7 @@ export class RoomFile {
       try {
         return await this.#look()
       } catch (error) {
-        const backlog = this.#known ?? (await this.#asItStands(error))
+        const backlog = await this.#asItStands(error)
         this.#options.warn('could not take in what was written to a room', { room: this.#name, error })
         return backlog
       }
@@ -119,7 +137,8 @@ export class RoomFile {
   }
 
   async #look(): Promise<Backlog> {
-    if (this.#known && !this.#unquiet && (await this.#signatureNow()) === this.#signature) return this.#known
+    const isSettled = this.#known && !this.#unquiet && !this.#versions.mayBeAdopted
+    if (isSettled && (await this.#signatureNow()) === this.#signature && !(await this.#isRemovalNoted())) return this.#known as Backlog
     if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
     for (let patience = PATIENCE; ; patience--) {
       const settled = await this.#lock.hold(() => this.#settle([], this.#known !== undefined || patience > 0))
@@ -129,16 +148,30 @@ export class RoomFile {
     }
   }
 
-  /** A room that was never read, where nothing can be locked or written: its file says all, if it is as a commit left it. */
+  /** Whether another process has taken in that the file is gone, where we never saw it there. */
+  async #isRemovalNoted(): Promise<boolean> {
+    if (this.#signature !== MISSING) return false
+    return (await this.#lock.readEdit()).edited > (this.#known?.edited ?? 0)
+  }
+
+  /**
+   * A room where nothing can be locked or written: its file says all, if it is as a commit left it; else the room is what it was known as.
+   * @param error what was wrong, where nothing was known
+   */
   async #asItStands(error: unknown): Promise<Backlog> {
-    const snapshot = await this.#snapshot()
     try {
-      const seen = snapshot.handle && (await this.#see(snapshot, true))
-      if (!seen || seen.rewrite || seen.edit) throw error
-      await this.#adopt(snapshot, seen.backlog)
-      return seen.backlog
-    } finally {
-      await snapshot.handle?.close()
+      const snapshot = await this.#snapshot()
+      try {
+        const seen = snapshot.handle && (await this.#see(snapshot, true))
+        if (!seen || seen.rewrite || seen.edit) throw error
+        if (snapshot.signature !== this.#signature) await this.#adopt(snapshot, seen)
+        return seen.backlog
+      } finally {
+        await this.#closeUnlessKept(snapshot.handle)
+      }
+    } catch (thrown) {
+      if (this.#known) return this.#known
+      throw thrown
     }
   }
 
@@ -148,6 +181,11 @@ export class RoomFile {
     const bytes = this.#letGo ? this.#letGo.bytes.deref() : this.#bytes
     if (!bytes || !stats || signatureOf(stats) !== this.#signature) return undefined
     return { bytes, timestamp: timestampOf(stats.mtimeNs) }
+  }
+
+  /** Somebody was shown the file as it was at this timestamp. */
+  shown(timestamp: Timestamp): void {
+    this.#sightings.saw(timestamp)
   }
 
   /** Adds messages in one commit, behind whatever others have written until then. */
@@ -177,6 +215,7 @@ export class RoomFile {
       this.#letGo = { backlog: { timestamp, edited, dropped }, digest: digestOf(this.#bytes), bytes: new WeakRef(this.#bytes) }
       this.#known = undefined
       this.#bytes = Buffer.alloc(0)
+      this.#dropped.forget()
     })
   }
 
@@ -185,19 +224,38 @@ export class RoomFile {
     return this.#letGo?.digest.length ?? 0
   }
 
-  /** Closes the lock's file until it is needed again. */
-  closeLock(): Promise<void> {
-    return this.#inTurn(() => this.#lock.close())
+  /** Whether versions that were replaced are still watched. */
+  get isWatching(): boolean {
+    return this.#versions.areWatched
   }
 
-  async close(): Promise<void> {
+  /** Looks for versions of the file that a process left which was killed, and watches them. */
+  adopt(): Promise<void> {
+    return this.#inTurn(() => this.#lock.hold(() => this.#versions.adopt()))
+  }
+
+  /** Closes the lock's file, and the room's own, until they are needed again. */
+  closeLock(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#forgetHandle()
+      await this.#lock.close()
+    })
+  }
+
+  /** Whether programs hold versions that were replaced. */
+  isHeld(): Promise<boolean> {
+    return this.#versions.areHeld()
+  }
+
+  close(): Promise<void> {
     this.#isClosed = true // whatever is still before it in the queue sets no timer any more
     clearTimeout(this.#lookTimer)
-    clearTimeout(this.#carryTimer)
-    await this.#inTurn(async () => {
+    this.#versions.stop()
+    return this.#inTurn(async () => {
       try {
-        if (!this.#old.isEmpty) await this.#lock.hold(() => this.#old.close())
+        await this.#versions.close((work) => this.#lock.hold(work))
       } finally {
+        await this.#forgetHandle()
         await this.#lock.close()
       }
     })
@@ -210,55 +268,81 @@ export class RoomFile {
   }
 
   /**
-   * Takes in what others wrote, adds the drafts, and writes the file if it then says something else. Only under the lock.
+   * Takes in what others wrote, adds the drafts, and replaces the file if it then says something else. Only under the lock.
    * @returns undefined while somebody is still writing an edit, and `patient` says to wait for its end
    */
   async #settle(drafts: readonly Draft[], patient: boolean): Promise<Appended | undefined> {
-    const snapshot = await this.#snapshot()
-    let kept = snapshot.handle
-    try {
-      const seen = await this.#see(snapshot, patient)
-      if (!seen) return undefined
-      const appended = commit(seen.backlog, drafts, this.#options.limits, Date.now())
-      if (seen.edit) await this.#lock.writeEdited(seen.backlog.edited)
-      if (appended.backlog !== seen.backlog || seen.rewrite) {
-        // Where there is no file, whoever makes one just now shall find ours, and write there.
-        kept ??= await claimFile(this.#options.path)
-        if (!kept) return await this.#settle(drafts, patient)
-        await this.#write({ ...snapshot, handle: kept }, seen, appended.backlog)
-        kept = undefined // with the old inodes now
-      } else if (snapshot.signature !== this.#signature) {
-        await this.#adopt(snapshot, seen.backlog)
+    if (this.#versions.mayBeAdopted) await this.#versions.adopt()
+    for (let tries = MOST_TRIES; tries > 0; tries--) {
+      const snapshot = await this.#snapshot()
+      try {
+        if (snapshot.place.lock !== this.#lock.path) break // a link that leads elsewhere now
+        const seen = await this.#see(snapshot, patient)
+        if (!seen) return undefined
+        const appended = commit(seen.backlog, drafts, this.#options.limits, Date.now())
+        if (seen.edit) await this.#noteEdit(seen)
+        if (appended.backlog !== seen.backlog || seen.rewrite) {
+          if (!(await this.#write(snapshot, seen, appended.backlog))) continue
+        } else if (snapshot.signature !== this.#signature) {
+          await this.#adopt(snapshot, seen)
+        } else {
+          this.#handle ??= snapshot.handle
+        }
+        return appended
+      } finally {
+        await this.#closeUnlessKept(snapshot.handle)
       }
-      return appended
-    } finally {
-      await kept?.close()
     }
+    throw new RoomfileError('room_busy', 'the file of this room is being changed all the time')
   }
 
   /** What a snapshot says, or undefined while it is an edit that is still being written. */
   async #see(snapshot: Snapshot, patient: boolean): Promise<Seen | undefined> {
-    this.#recall(snapshot)
+    await this.#recall(snapshot)
     const known = this.#known
-    if (known && !this.#unquiet && snapshot.signature === this.#signature) return unchanged(known)
-    const edited = await this.#lock.readEdited()
+    const isSame = known && !this.#unquiet && snapshot.signature === this.#signature
+    if (isSame && snapshot.handle) return unchanged(known)
+    const noted = await this.#lock.readEdit()
+    const { edited } = noted
+    if (isSame && edited <= known.edited) return unchanged(known)
     if (!known && !this.#letGo && !snapshot.handle) return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
 
     const end = snapshot.bytes.lastIndexOf('\n') + 1
-    const waits = end < snapshot.bytes.length && !this.#isQuiet(snapshot)
-    const found = this.#found(snapshot, waits ? end : snapshot.bytes.length, edited)
+    const isQuiet = onceAsked(() => this.#isQuiet(snapshot)) // it may become so between two questions
+    const waits = end < snapshot.bytes.length && !isQuiet()
+    const found = foundIn(snapshot, waits ? end : snapshot.bytes.length, edited, this.#options.limits)
     // A line that is still being written explains an mtime that no message has.
-    const taken = this.#takeIn(known, waits && known ? { ...found, mtime: known.timestamp } : found)
+    const read = waits && known ? { ...found, mtime: known.timestamp } : found
+    const plain = this.#takeIn(known, read)
+    const isNoted = known !== undefined && edited > known.edited && edited !== this.#wroteEdited
+    const isPeers = isNoted && (!snapshot.handle || snapshot.mtime === edited || !plain.rewrite) // as the other process left it
+    // What that process knew, it has put back or kept aside.
+    const seenTo = isPeers ? (noted.before > known.edited ? 0 : noted.known) : 0
+    const backTo = isPeers && isOurs(snapshot) ? seenTo : 0
+    const isMissing = plain.removed.some(({ timestamp }) => timestamp > backTo)
+    const taken = known && isMissing ? await this.#withUnseen(snapshot, read, plain, known, backTo) : plain
     const isFirst = known === undefined && this.#letGo === undefined
-    const early = taken.edit && patient && !isFirst && !this.#isQuiet(snapshot)
+    const rewrite = taken.rewrite && snapshot.handle !== undefined
+    const isSettled = isFirst || (isPeers && !rewrite)
+    const early = taken.edit && patient && !isSettled && !isQuiet()
     if (waits || early) this.#lookAgainSoon()
     else this.#unquiet = undefined
     if (early) return undefined
     return {
       ...taken,
-      rewrite: taken.rewrite && snapshot.handle !== undefined,
+      removed: taken.removed.filter(({ timestamp }) => timestamp > seenTo),
+      rewrite,
       tail: snapshot.bytes.subarray(waits ? end : snapshot.bytes.length),
+      byHand: (taken.edit && !isPeers) || rewrite,
+      isPeersToo: isNoted || (known !== undefined && found.lines.some(({ stamp }) => stamp && stamp.timestamp > known.timestamp)),
     }
+  }
+
+  /** Takes a file in that lacks messages: those that its author had not seen are put back, but for those up to `backTo`. */
+  async #withUnseen(snapshot: Snapshot, found: Found, plain: TakenIn, known: Backlog, backTo: Timestamp): Promise<TakenIn> {
+    this.#sightings.saw(this.#versions.readUpTo)
+    const seen = Math.max(backTo, await this.#sightings.by(snapshot, found, known, this.#handle))
+    return seen === Infinity ? plain : this.#takeIn(known, { ...this.#dropped.without(found), seen })
   }
 
   #takeIn(known: Backlog | undefined, found: Found): TakenIn {
@@ -270,37 +354,23 @@ export class RoomFile {
     return isBehind ? takeIn(known, { ...found, edited: Math.max(found.edited, last) }, limits, Date.now()) : taken
   }
 
-  /** Knows again what was let go, if the file still begins with it. */
-  #recall({ bytes }: Snapshot): void {
+  /** Knows again what was let go, if the file still begins with it, or the version is still there that did. */
+  async #recall({ bytes }: Snapshot): Promise<void> {
     if (!this.#letGo || this.#known) return
     const { backlog, digest, bytes: before } = this.#letGo
-    if (!beginsWith(bytes, digest)) return
-    const lines = this.#linesIn(bytes.toString('utf8', 0, digest.length))
+    const known = before.deref() ?? (beginsWith(bytes, digest) ? Buffer.from(bytes.subarray(0, digest.length)) : await this.#versionBytes())
+    if (!known || !beginsWith(known, digest)) return
+    const lines = linesIn(known.toString('utf8', 0, digest.length), this.#options.limits)
     const messages = lines.flatMap(({ saying, stamp }) => (stamp ? [placed(saying, stamp)] : []))
     if (messages.length < lines.length || (messages.at(-1)?.timestamp ?? 0) > backlog.timestamp) return
     this.#known = { ...backlog, messages }
-    this.#bytes = before.deref() ?? Buffer.from(bytes.subarray(0, digest.length))
+    this.#bytes = known
     this.#letGo = undefined
   }
 
-  #found({ bytes, cut, mtime }: Snapshot, end: number, edited: Timestamp): Found {
-    const text = bytes.toString('utf8', 0, end)
-    const lines = this.#linesIn(text)
-    return {
-      lines,
-      clean: !cut && text === lines.map((line) => `${line.text}\n`).join(''),
-      legible: !cut && isUtf8(bytes.subarray(0, end)),
-      mtime,
-      edited,
-    }
-  }
-
-  #linesIn(text: string): FoundLine[] {
-    return text
-      .replace(BOM, '')
-      .split(/\r?\n/)
-      .filter((line) => line.trim() !== '')
-      .map((line) => readLine(line, this.#options.limits.maxMessage))
+  async #versionBytes(): Promise<Buffer | undefined> {
+    const handle = this.#handle
+    return handle && readExactly(handle, 0, Math.min(fstatSync(handle.fd).size, this.#letGo?.digest.length ?? 0))
   }
 
   /** Whether the file has stayed in one state for a moment. */
@@ -310,68 +380,131 @@ export class RoomFile {
     return performance.now() - this.#unquiet.seen >= this.#options.times.quiet
   }
 
-  async #snapshot(): Promise<Snapshot> {
-    const handle = await openFile(this.#options.path)
-    if (!handle) return { handle, signature: MISSING, mtime: 0, bytes: Buffer.alloc(0), cut: false }
-    try {
-      const { signature, size, mtime, isFile } = await stateOf(handle)
-      if (!isFile) throw new Error(`${basename(this.#options.path)} is not a file`)
-      if (signature === this.#signature && !this.#letGo) return { handle, signature, mtime, bytes: this.#bytes, cut: false }
-      const from = Math.max(0, size - this.#options.limits.maxFile)
-      const bytes = await readExactly(handle, from, size - from)
-      return { handle, signature, mtime, bytes: from === 0 ? bytes : bytes.subarray(bytes.indexOf('\n') + 1), cut: from > 0 }
-    } catch (error) {
-      await handle.close()
-      throw error
-    }
+  #snapshot(): Promise<Snapshot> {
+    const known = this.#letGo ? undefined : { handle: this.#handle, signature: this.#signature, bytes: this.#bytes }
+    return snapshotOf(this.#place, known, this.#options.limits)
   }
 
-  /** Replaces the file by what the backlog says, and keeps an eye on the inode that it replaces. Takes over the snapshot's handle. */
-  async #write({ handle, signature, bytes: before }: Snapshot, { tail, loses }: Seen, backlog: Backlog): Promise<void> {
-    const { path, aside, warn } = this.#options
-    if (loses) {
-      const copy = await keepAside(aside, `${this.#name}-${backlog.timestamp}`, path)
+  /** Writes down that the room was edited by hand, and keeps aside what that took away. */
+  async #noteEdit({ backlog, removed }: Seen): Promise<void> {
+    const { aside, warn } = this.#options
+    const lost = removed.filter((message) => !this.#keptAside.has(message))
+    const copy = await aside.keepRemoved(this.#name, backlog.timestamp, lost.map(lineOf)).catch(unlessMissing) // the directory is gone
+    for (const message of lost) this.#keptAside.add(message)
+    if (copy !== undefined)
+      warn('an edit removed messages from a room: they are kept aside', { room: this.#name, messages: lost.length, copy })
+    const { edited: before } = await this.#lock.readEdit()
+    const { edited } = backlog
+    if (edited !== before) await this.#lock.writeEdit({ edited, known: this.#known?.timestamp ?? 0, before })
+    this.#wroteEdited = edited
+  }
+
+  /**
+   * Replaces the file by what the backlog says, and keeps an eye on the version that it replaces.
+   * @returns whether it did: not when somebody has changed the file meanwhile, or put another one there
+   */
+  async #write(snapshot: Snapshot, seen: Seen, backlog: Backlog): Promise<boolean> {
+    const { place: at, handle, stats } = snapshot
+    const { aside, warn } = this.#options
+    const state = stats && `${stats.ino}:${stateOfBytes(stats)}`
+    if (seen.loses && state !== this.#keptWhole) {
+      const copy = await aside.keep(`${this.#name}-${backlog.timestamp}`, at.file)
+      this.#keptWhole = state
       warn('not all of a room could stay in its file: it was kept as it was found', { room: this.#name, copy })
     }
-    const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), tail])
-    this.#signature = await this.#replace(bytes, backlog.timestamp)
+    const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), seen.tail])
+    const written = await this.#versions.replace(snapshot, bytes, backlog.timestamp)
+    if (!written) return false
+    if (this.#handle) this.#sightings.look(this.#handle)
+    await this.#leave(snapshot, seen)
+    this.#handle = written
+    const there = fstatSync(written.fd, { bigint: true })
+    this.#sightings.begin(there, backlog.timestamp, seen.byHand ? 0 : seen.backlog.timestamp)
+    await this.#sync(at.directory)
+    const isUntouched = Number(there.size) === bytes.length && timestampOf(there.mtimeNs) === backlog.timestamp
+    this.#signature = isUntouched ? signatureOf(there) : undefined
+    this.#dropped.note(seen.backlog, backlog)
     this.#bytes = bytes
     this.#known = backlog
     this.#letGo = undefined
-    if (!handle) return
-    this.#old.add(handle, signature, before)
-    this.#carrySoon()
-    await this.#carryOver(() => this.#old.lookAtNewest())
+    if (handle) await this.#versions.lookAtNewest()
+    return true
   }
 
-  /** Carries late lines over. What fails is tried again soon: the commit before it is made, whatever comes of them. */
-  async #carryOver(look: () => Promise<boolean>): Promise<void> {
-    try {
-      if (await look()) this.#options.lookAgain()
-    } catch (error) {
-      this.#options.warn('could not look for late lines', { room: this.#name, error })
-    }
+  /** Makes a new version last under its name. It is in place by then: whatever fails, the post may be kept. */
+  async #sync(directory: string): Promise<void> {
+    await syncDirectory(directory).catch((error: unknown) => {
+      throw new RoomfileError('not_kept', 'the message was written, but the disk does not say that it will last', { cause: error })
+    })
   }
 
-  /** Replaces the file. On a full disk what we hold ourselves goes first. */
-  async #replace(bytes: Buffer, mtime: Timestamp): Promise<Signature> {
-    try {
-      return await replaceFile(this.#options.path, bytes, mtime)
-    } catch (error) {
-      if (!isOutOfSpace(error) || this.#old.isEmpty) throw error
-      if (await this.#old.close()) this.#options.lookAgain()
-      return replaceFile(this.#options.path, bytes, mtime)
+  /**
+   * Lets go of the version that stood there before the snapshot. One that a person replaced is watched, because nobody else does; lines that were
+   * added to it just before, and that the new file lacks, are kept aside.
+   */
+  async #leave({ handle, stats, bytes }: Snapshot, { byHand, isPeersToo }: Seen): Promise<void> {
+    const left = this.#handle
+    this.#handle = undefined
+    if (!left || left === handle) return
+    const leftStats = fstatSync(left.fd, { bigint: true })
+    if (!byHand || isPeersToo || leftStats.ino === stats?.ino || this.#letGo) return left.close()
+    const there = await readExactly(left, 0, Number(leftStats.size))
+    const isAddedTo = beginsWith(there, digestOf(this.#bytes))
+    if (isAddedTo && there.length > this.#bytes.length) {
+      const now = new Set(bytes.toString().split('\n'))
+      const more = there.subarray(this.#bytes.length).toString().split('\n')
+      const lost = more.filter((line) => line.trim() !== '' && !now.has(line)).map((line) => `${line}\n`)
+      // What was written after the new file had come, its author cannot have removed.
+      const isLate = !stats || leftStats.mtimeNs > stats.ctimeNs
+      if (lost.length > 0) await (isLate ? this.#carryOver(lost) : this.#keepLost(lost))
     }
+    await this.#versions.leave(left, partOf(isAddedTo ? there : this.#bytes, 0))
+  }
+
+  async #carryOver(lines: readonly string[]): Promise<void> {
+    await appendFile(this.#place.file, lines.join(''))
+    this.#options.lookAgain()
+  }
+
+  async #keepLost(lines: readonly string[]): Promise<void> {
+    const copy = await this.#options.aside.keep(`${this.#name}-${Date.now()}`, Buffer.from(lines.join('')))
+    this.#options.warn('lines were added to a room just before another file took its place: they are kept aside', {
+      room: this.#name,
+      copy,
+    })
   }
 
   /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (PROTOCOL.md, What holds, 4). */
-  async #adopt({ handle, signature, bytes }: Snapshot, backlog: Backlog): Promise<void> {
+  async #adopt(snapshot: Snapshot, seen: Seen): Promise<void> {
+    const { handle, signature, bytes, stats, place: at } = snapshot
     await handle?.sync()
-    if (handle || this.#known) await syncDirectory(dirname(this.#options.path))
+    if (handle || this.#known) await syncDirectory(at.directory)
+    if (this.#handle) this.#sightings.look(this.#handle)
+    await this.#leave(snapshot, seen)
+    this.#handle = handle
+    if (stats) this.#sightings.begin(stats, seen.backlog.timestamp, seen.byHand ? 0 : newestBefore(seen.backlog))
+    if (!seen.edit) this.#dropped.note(this.#known, seen.backlog)
     this.#signature = signature
     this.#bytes = bytes
-    this.#known = backlog
+    this.#known = seen.backlog
     this.#letGo = undefined
+  }
+
+  #newIn(lines: Buffer): Buffer {
+    if (!this.#known || !lines.includes('{"id":"') || !isUtf8(lines)) return lines
+    const there = new Set(this.#known.messages.map(lineOf))
+    const all = lines.toString().split(/(?<=\n)/)
+    return Buffer.from(all.filter((line) => !there.has(line.trimEnd())).join(''))
+  }
+
+  async #closeUnlessKept(handle: FileHandle | undefined): Promise<void> {
+    if (handle && handle !== this.#handle && !this.#versions.has(handle)) await handle.close()
+  }
+
+  async #forgetHandle(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = undefined
+    await handle?.close()
   }
 
   async #signatureNow(): Promise<Signature> {
@@ -394,9 +527,8 @@ export class RoomFile {
     return basename(this.#options.path, '.jsonl')
   }
 
-  async #rescue(bytes: Buffer): Promise<void> {
-    const copy = await keepAside(this.#options.aside, `${this.#name}-${Date.now()}`, bytes)
-    this.#options.warn('a room was written over while a post replaced its file: what was written is kept aside', { room: this.#name, copy })
+  get #place(): Place {
+    return placeOf(this.#options.path)
   }
 
   #lookAgainSoon(): void {
@@ -407,20 +539,23 @@ export class RoomFile {
       this.#options.lookAgain()
     }, this.#options.times.quiet + 5)
   }
-
-  #carrySoon(): void {
-    if (this.#isClosed) return
-    this.#carryTimer ??= setTimeout(() => {
-      this.#carryTimer = undefined
-      void this.#inTurn(async () => {
-        if (this.#isClosed) return // its end comes first, or has looked already
-        await this.#carryOver(() => this.#lock.hold(() => this.#old.look()))
-        if (!this.#old.isEmpty) this.#carrySoon()
-      })
-    }, this.#options.times.carry)
-  }
 }
 
 function unchanged(backlog: Backlog): Seen {
-  return { backlog, rewrite: false, loses: false, edit: false, tail: Buffer.alloc(0) }
+  return { backlog, rewrite: false, loses: false, edit: false, removed: [], tail: Buffer.alloc(0), byHand: false, isPeersToo: false }
+}
+
+/** Whether a version has the mtime that this server gives: whole milliseconds, but for what the system loses. */
+function isOurs({ stats }: Snapshot): boolean {
+  return !stats || stats.mtimeNs % 1_000_000n < 1000n
+}
+
+function onceAsked(question: () => boolean): () => boolean {
+  let answer: boolean | undefined
+  return () => (answer ??= question())
+}
+
+/** The newest timestamp of the room before its last commit. */
+function newestBefore({ timestamp, messages }: Backlog): Timestamp {
+  return messages.findLast((message) => message.timestamp < timestamp)?.timestamp ?? 0
 }

@@ -19,6 +19,8 @@ export interface RoomIndexOptions {
   readonly pathOf: (room: RoomName) => string
   /** The room that a name in the directory is the file of, if it is one. */
   readonly roomOf: (name: string) => RoomName | undefined
+  /** Told of all names that are in the directory, whenever they are read. */
+  readonly onNames: (names: readonly string[]) => void
   /** Bytes of a file that are counted, from its end: more belong to no room. */
   readonly maxFile: number
   /** After how long a room, and the directory, is looked at again without a hint; and one whose file was bad. */
@@ -132,7 +134,9 @@ export class RoomIndex {
 
   async #readNames(now: number): Promise<void> {
     this.#hinted.clear() // of what they tell, the names that are read from here on know
-    const rooms = (await readdir(this.#options.directory)).flatMap((name) => this.#options.roomOf(name) ?? [])
+    const names = await readdir(this.#options.directory)
+    this.#options.onNames(names)
+    const rooms = names.flatMap((name) => this.#options.roomOf(name) ?? [])
     this.#readAt = now
     const isSame = rooms.length === this.#names.length && rooms.every((name) => this.#entries.has(name))
     if (isSame) return

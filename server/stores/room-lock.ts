@@ -1,5 +1,5 @@
 /**
- * One room's lock between processes, and the one fact about a room that its file cannot tell: when it was last edited by hand.
+ * One room's lock between processes, and what a room's file cannot tell: when it was last edited by hand, and what was known of it then.
  * Both live in `.roomfile/<room>`, outside the level that is watched. The lock is the kernel's: it ends with the process that held it.
  * Knows nothing of what is done under it.
  */
@@ -15,18 +15,31 @@ import { makeDirectory, unlessMissing } from './durable.ts'
 /** A fixed width, so that writing it anew is one write of a few bytes. */
 const DIGITS = 16
 
+/** An edit by hand, as the process that took it in wrote it down. */
+export interface NotedEdit {
+  /** The timestamp that the room got by it; 0 if there was none. */
+  readonly edited: Timestamp
+  /** Up to which message that process knew the room: what others were told after that, it could neither put back nor keep. */
+  readonly known: Timestamp
+  /** The edit that was written down before. */
+  readonly before: Timestamp
+}
+
 export class RoomLock {
-  readonly #path: string
+  readonly #locate: () => string
   readonly #patience: number
   readonly #opened: () => void
   #handle: FileHandle | undefined
+  /** Where `#handle` was opened. */
+  #path = ''
 
   /**
+   * @param locate where the lock's file is at the moment
    * @param patience milliseconds that another process may hold the room before `hold` fails
    * @param opened called each time that the lock's file is needed, and open from then on until `close`
    */
-  constructor(path: string, patience: number, opened: () => void = () => {}) {
-    this.#path = path
+  constructor(locate: () => string, patience: number, opened: () => void = () => {}) {
+    this.#locate = locate
     this.#patience = patience
     this.#opened = opened
   }
@@ -49,39 +62,56 @@ export class RoomLock {
         if (performance.now() > end) throw new RoomfileError('room_busy')
         await delay(1 + Math.random() * 2)
       }
-      if (await this.#isCurrent(handle)) {
+      if (await this.#isStillCurrent(handle)) {
         this.#opened()
         return handle
       }
-      await this.close() // somebody removed the lock's file: others would lock another one
+      await this.close() // somebody removed the lock's file, or the room lies elsewhere now: others would lock another one
     }
   }
 
   async #open(): Promise<FileHandle> {
+    this.#path = this.#locate()
     await makeDirectory(dirname(this.#path))
     return open(this.#path, constants.O_RDWR | constants.O_CREAT)
   }
 
+  /** @throws the system's error where nobody can say: then the lock is free again */
+  async #isStillCurrent(handle: FileHandle): Promise<boolean> {
+    try {
+      return await this.#isCurrent(handle)
+    } catch (error) {
+      unlock(handle.fd)
+      throw error
+    }
+  }
+
   async #isCurrent(handle: FileHandle): Promise<boolean> {
     const [held, named] = await Promise.all([handle.stat(), stat(this.#path).catch(() => undefined)])
-    return held.ino === named?.ino
+    return held.ino === named?.ino && this.#path === this.#locate()
+  }
+
+  /** Where the lock is that was held last. */
+  get path(): string {
+    return this.#path
   }
 
   /** Whether anything was ever written down of the room. */
   async exists(): Promise<boolean> {
-    return (await stat(this.#path).catch(unlessMissing)) !== undefined
+    return (await stat(this.#locate()).catch(unlessMissing)) !== undefined
   }
 
-  /** When the room was last edited by hand, as it was last written down; 0 if never. It may change unless we hold the lock. */
-  async readEdited(): Promise<Timestamp> {
-    const text = this.#handle ? await readStart(this.#handle) : await readFile(this.#path, 'latin1').catch(unlessMissing)
-    const edited = Number(text)
-    return Number.isSafeInteger(edited) ? edited : 0
+  /** The last edit by hand that was written down. It may change unless we hold the lock. */
+  async readEdit(): Promise<NotedEdit> {
+    const text = this.#handle ? await readStart(this.#handle) : await readFile(this.#locate(), 'latin1').catch(unlessMissing)
+    const [edited = 0, known = Infinity, before = 0] = (text ?? '').match(/^\d{16}$/gm)?.map(Number) ?? []
+    return { edited, known, before }
   }
 
-  /** Writes down when the room was last edited by hand, to survive a restart. Only under the lock. */
-  async writeEdited(edited: Timestamp): Promise<void> {
-    await this.#handle?.write(`${String(edited).padStart(DIGITS, '0')}\n`, 0)
+  /** Writes down an edit, to survive a restart, and for other processes. Only under the lock. */
+  async writeEdit({ edited, known, before }: NotedEdit): Promise<void> {
+    const lines = [edited, known, before].map((timestamp) => `${String(timestamp).padStart(DIGITS, '0')}\n`)
+    await this.#handle?.write(lines.join(''), 0)
     await this.#handle?.sync()
   }
 
@@ -93,7 +123,7 @@ export class RoomLock {
 }
 
 async function readStart(handle: FileHandle): Promise<string> {
-  const buffer = Buffer.alloc(DIGITS)
-  await handle.read(buffer, 0, DIGITS, 0)
-  return buffer.toString('latin1')
+  const buffer = Buffer.alloc(3 * (DIGITS + 1))
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
+  return buffer.toString('latin1', 0, bytesRead)
 }

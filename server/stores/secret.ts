@@ -24,7 +24,7 @@ export async function secretIn(folder: string, patience: number): Promise<Buffer
   const path = join(folder, FILE)
   const kept = await keyAt(path)
   if (kept) return kept
-  const lock = new RoomLock(`${path}.lock`, patience)
+  const lock = new RoomLock(() => `${path}.lock`, patience)
   try {
     return await lock.hold(async () => {
       const others = await keyAt(path)

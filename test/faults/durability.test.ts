@@ -7,9 +7,9 @@ import { STRACE } from '../helpers/programs.ts'
 import { freshDirectory, serveProcess } from '../helpers/serve.ts'
 import { strace } from '../helpers/strace.ts'
 
-const CALLS = 'openat,write,writev,fsync,rename,fcntl,close'
+const CALLS = 'openat,write,writev,fsync,rename,renameat2,fcntl,close'
 
-needing(STRACE)('a post and the poll that it wakes are answered after write, fsync, rename and fsync of the directory', async (t) => {
+needing(STRACE)('a post and the poll that it wakes are answered after write, fsync, exchange and fsync of the directory', async (t) => {
   const server = await serveProcess(t)
   const { timestamp } = await post(server.url, 'lobby', { msg: 'before' })
   const trace = join(await freshDirectory(t), 'trace')
@@ -26,10 +26,10 @@ needing(STRACE)('a post and the poll that it wakes are answered after write, fsy
     t.true(found >= 0, `no ${pattern} after line ${from}`)
     return found
   }
-  const temporary = at(/openat\(.*lobby\.jsonl\.\d+", O_WRONLY\|O_CREAT/)
+  const temporary = at(/openat\(.*\.versions\/lobby\/[\w.-]+", O_WRONLY\|O_CREAT/)
   const written = at(/write\(\d+, "\{\\"id\\":/, temporary)
   const synced = at(/fsync\(/, written)
-  const renamed = at(/rename\(".*lobby\.jsonl\.\d+", ".*lobby\.jsonl"\)/, synced)
+  const renamed = at(/renameat2\(.*\.versions\/lobby\/[\w.-]+", .*lobby\.jsonl", RENAME_EXCHANGE\)/, synced)
   const directory = at(new RegExp(`openat\\(.*"${server.directory}", O_RDONLY`), renamed)
   const directorySynced = at(/fsync\(/, directory)
   const firstAnswer = at(/writev?\(.*(?:201 Created|the post)/, renamed)

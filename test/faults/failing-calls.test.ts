@@ -111,6 +111,14 @@ const insideTroubles: readonly InsideTrouble[] = [
     status: 500,
     code: 'not_kept',
   },
+  {
+    name: 'the disk is full when the directory is to be synced',
+    needs: [STRACE],
+    under: () => ['env', 'UV_THREADPOOL_SIZE=1'],
+    start: (server) => inject(server, 'fsync:error=ENOSPC:when=2+2'), // the message is there by then
+    status: 500,
+    code: 'not_kept',
+  },
   { name: 'rename fails', needs: [STRACE], start: (server) => inject(server, 'rename:error=EIO'), status: 500, code: 'not_kept' },
   {
     name: 'the disk is read-only',

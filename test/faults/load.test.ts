@@ -247,7 +247,7 @@ ava.serial('who waits for a post to be kept is not cut, however long that takes'
   const stall = 500
   const server = await serve(t, { times: { stall } })
   await post(server.url, 'lobby', { msg: 'before' })
-  const lock = new RoomLock(join(server.directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
+  const lock = new RoomLock(() => join(server.directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
   const kept = await lock.hold(async () => {
     const waiting = post(server.url, 'lobby', { msg: 'kept late' })
     await Promise.race([waiting, delay(2 * stall)]) // the time itself is the point

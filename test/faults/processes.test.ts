@@ -48,11 +48,10 @@ needing(STRACE)('a server is killed in the middle of a commit: the others get in
   const waiting = post(two.url, 'lobby', { msg: 'from the other' }).finally(() => (answered = true))
   await post(two.url, 'elsewhere', { msg: 'other rooms are free' })
   t.false(answered, 'the room was not held')
+  t.is((await temporariesIn(directory)).length, 1)
   await one.stop('SIGKILL')
   await Promise.all([holding, waiting])
   t.deepEqual(await said(two), ['before', 'from the other'])
-  t.is((await temporariesIn(directory)).length, 1)
-  await serve(t, OPTIONS, directory)
   t.deepEqual(await temporariesIn(directory), [])
 })
 

@@ -115,6 +115,7 @@ export class Follower {
   /** Resolves once what is shown is as `isSo` wants it. A test that waits for what never comes ends by its timeout. */
   async until(isSo: (follower: this) => boolean): Promise<this> {
     while (!isSo(this)) {
+      if (this.#stopped.signal.aborted) throw new Error('nobody follows any more, and it is not so')
       const changed = new Promise<void>((resolve) => this.#changed.push(resolve))
       await Promise.race([changed, this.#loop])
     }

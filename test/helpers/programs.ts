@@ -59,7 +59,11 @@ export const UNSHARE: Program = {
   proof: ['unshare', '--map-root-user', '--mount', 'mount', '-t', 'tmpfs', 'none', '/tmp'],
 }
 
-export const PROGRAMS: readonly Program[] = [CHROMIUM, STRACE, FAKETIME, UTIL_LINUX, UNSHARE]
+export const JQ: Program = { name: 'jq', paths: ['/usr/bin/jq'], debian: 'jq', what: "to change a room's file as people do" }
+
+export const VIM: Program = { name: 'vim', paths: ['/usr/bin/vim'], debian: 'vim', what: "to change a room's file as people do" }
+
+export const PROGRAMS: readonly Program[] = [CHROMIUM, STRACE, FAKETIME, UTIL_LINUX, UNSHARE, JQ, VIM]
 
 /** Where a program is; undefined when it is not on this machine. */
 export function pathOf({ paths }: Program): string | undefined {

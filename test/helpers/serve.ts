@@ -51,7 +51,8 @@ export async function freshDirectory(t: ExecutionContext): Promise<string> {
 
 /** Commits that were not finished: what a killed server leaves in its directory, until the next one starts. */
 export async function temporariesIn(directory: string): Promise<string[]> {
-  return (await readdir(directory)).filter((name) => /\.\d+$/.test(name))
+  const names = await readdir(join(directory, '.roomfile', '.versions'), { recursive: true }).catch(() => [])
+  return names.filter((name) => /\.new$|\.[\w-]{43}\.\d+\.\d+$/.test(name))
 }
 
 /**

@@ -14,3 +14,13 @@ export function hurried(times: Partial<Times>, ...options: readonly string[]): r
 export function asAnybody(): readonly string[] {
   return process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] : []
 }
+
+/**
+ * Makes system calls fail or wait, from the start on: for what a server may try once and remember. @param fault calls and what becomes of
+ * them, as strace writes it: `renameat2:error=EINVAL`
+ */
+export function meddled(fault: string): readonly string[] {
+  const calls = fault.split(':')[0] ?? ''
+  // -D: the server stays the process that was started. --seccomp-bpf: all other calls are as fast as without it.
+  return ['strace', '-D', '-f', '--seccomp-bpf', '-e', `trace=${calls}`, '-e', `inject=${fault}`, '-o', '/dev/null']
+}

@@ -55,7 +55,7 @@ test('a connection that asks nothing does not hold up the end', async (t) => {
 
 test('posts whose connections are cut are kept before the server has stopped', async (t) => {
   const server = await serve(t)
-  const lock = new RoomLock(join(server.directory, '.roomfile', 'lobby'), TIMES.lock)
+  const lock = new RoomLock(() => join(server.directory, '.roomfile', 'lobby'), TIMES.lock)
   const closing = await lock.hold(async () => {
     // No request can begin like this: the connection is cut, while the post before it waits for the room, or for the commit before its own.
     for (const msg of ['one', 'two']) {

@@ -155,7 +155,7 @@ needing(UTIL_LINUX)('file: when a store is closed nothing is open, though a look
   const directory = await freshDirectory(t)
   const store = await fileStore({ directory, limits: LIMITS, warn: (message) => t.fail(message) })
   await store.append(LOBBY, [{ msg: 'before' }])
-  const lock = new RoomLock(join(directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
+  const lock = new RoomLock(() => join(directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
   const all = await lock.hold(async () => {
     const looked = store.append(LOBBY, [{ msg: 'the last' }]).then(() => store.read(LOBBY))
     const closed = store.close()

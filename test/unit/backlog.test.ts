@@ -50,7 +50,7 @@ test('commit: the timestamp rises through a clock that stands, or steps back an 
 test('take in: at the first look, a file as a commit left it stands as it is', (t) => {
   const backlog = said('a', 'b')
   const taken = takeIn(undefined, found(linesOf(backlog), backlog.timestamp), LIMITS, NOW + 5000)
-  t.deepEqual(taken, { backlog: { ...backlog, dropped: NOW }, rewrite: false, loses: false, edit: false })
+  t.deepEqual(taken, { backlog: { ...backlog, dropped: NOW }, rewrite: false, loses: false, edit: false, removed: [] })
 })
 
 test('take in: at the first look, an mtime that is no message tells of an edit', (t) => {
@@ -69,7 +69,7 @@ test('take in: commits of another process are taken as they are, and its trimmin
   const known = said('a', 'b', 'c')
   const other = commit(commit(known, [{ msg: 'd' }], LIMITS, NOW + 100).backlog, [{ msg: 'e' }], LIMITS, NOW + 200).backlog
   const taken = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
-  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false })
+  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false, removed: [] })
   t.is(taken.backlog.messages[0], known.messages[1])
 })
 
@@ -250,7 +250,7 @@ test('take in: that another process left out old joins and parts is no edit, and
   const other = comings(known, 3, LIMITS, NOW + 2000)
   t.deepEqual(textsOf(other), ['a', 'b', '', '', '', ''])
   const taken = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
-  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false })
+  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false, removed: [] })
   const [, , join = ''] = linesOf(known)
   const withoutA = [...linesOf(other)].filter((_, i) => i !== 0)
   t.true(takeIn(known, found([join, ...withoutA.slice(1)], other.timestamp), LIMITS, NOW + 5000).edit)

@@ -303,7 +303,7 @@ test('locks are held open for some rooms only, whatever number is in use', async
   await visit('r0', (room) => room.post({ msg: 'again' })) // the oldest is one of those that were closed
   await store.append(named(`r${count - 1}`), [])
   const most = BUDGETS.openLocks + 1
-  while ((await openFiles(join(directory, '.roomfile'))) > most) await store.read(named('r0')) // each is closed in its room's turn
+  while ((await openFiles(join(directory, '.roomfile', 'r'))) > most) await store.read(named('r0')) // each is closed in its room's turn
   request.end()
 })
 
