@@ -1,5 +1,5 @@
 /** A room whose messages were let go from memory is the same room: it goes on as if they had stayed, whatever happens to its file meanwhile. */
-import { appendFile, copyFile, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import { newsFrom, type Backlog, type Limits } from '../../server/backlog.ts'
@@ -49,6 +49,22 @@ test('nothing happens: the room is at its timestamp without being read, and what
   t.deepEqual((await store.file(OPS))?.bytes, await readFile(path))
   const again = await store.read(OPS)
   t.is(await store.read(OPS), again) // it is kept again
+})
+
+test('an older copy is moved over it: what came since is put back, and what it lacks besides is aside', async (t) => {
+  const directory = await freshDirectory(t)
+  const store = await fileStore({ directory, limits: LIMITS, warn: (message) => t.log(message) })
+  t.teardown(() => store.close())
+  const path = join(directory, 'ops.jsonl')
+  for (const msg of ['one', 'two']) await store.append(OPS, [{ msg }])
+  const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/)
+  const { backlog } = await store.append(OPS, [{ msg: 'three' }])
+  store.letGo(OPS)
+  await writeFile(`${path}.new`, lines[1] ?? '')
+  await rename(`${path}.new`, path)
+  t.deepEqual(textsOf(await readAfter(store, backlog)), ['two', 'three'])
+  const [name = ''] = await readdir(join(directory, 'aside'))
+  t.is(await readFile(join(directory, 'aside', name), 'utf8'), lines[0] ?? '')
 })
 
 test('a post goes behind what there was, and nothing is read twice as an edit', async (t) => {
