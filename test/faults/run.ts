@@ -19,7 +19,7 @@ console.log(`SEED=${seed}`)
 const directory = await mkdtemp(join(tmpdir(), 'roomfile-faults-'))
 const report = join(directory, 'report')
 const only = process.argv.slice(2)
-const files = only.length > 0 ? only : ['test/faults/**/*.test.ts']
+const files = only.length > 0 ? only : ['test/faults/**/*.test.ts', 'test/stores/model.test.ts']
 // Ctrl-C goes to the tests as well: what came of them until then is told.
 process.on('SIGINT', () => undefined)
 try {
