@@ -4,9 +4,11 @@
  */
 import {
   bytesIn,
+  idOf,
   isAfter,
   lineOf,
   placed,
+  sayingIn,
   sayingOf,
   stampOf,
   type Draft,
@@ -251,7 +253,8 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
  */
 function withUnseen(known: Backlog, found: Found, now: Timestamp): Found {
   const { seen = Infinity } = found
-  const there = new Set(found.lines.flatMap(({ stamp }) => (stamp ? [`${stamp.timestamp}-${stamp.n}`] : [])))
+  if (seen === Infinity) return found
+  const there = new Set(found.lines.flatMap(({ stamp }) => (stamp ? [idOf(stamp)] : [])))
   const missing = known.messages.filter(({ id, timestamp }) => timestamp > seen && timestamp <= now && !there.has(id))
   if (missing.length === 0) return found
   const mine = missing.filter((message) => byHand.has(message))
@@ -271,8 +274,7 @@ function withUnseen(known: Backlog, found: Found, now: Timestamp): Found {
 
 /** A message as its line would be read. */
 function asLine(message: Message): FoundLine {
-  const { id: _id, timestamp: _timestamp, ...saying } = message
-  return { text: lineOf(message), saying, stamp: stampOf(message), whole: true }
+  return { text: lineOf(message), saying: sayingIn(message), stamp: stampOf(message), whole: true }
 }
 
 /** Those of the messages that say what none of the others says, wherever it stands now. */
@@ -289,8 +291,8 @@ function missingOf(messages: readonly Message[], others: readonly Message[]): Me
 /** Messages that came without a place of their own. */
 const byHand = new WeakSet<Message>()
 
-function whatIsSaid({ id: _id, timestamp: _timestamp, ...saying }: Message): string {
-  return JSON.stringify(saying)
+function whatIsSaid(message: Message): string {
+  return JSON.stringify(sayingIn(message))
 }
 
 /** Whether a file is as a commit leaves it: stamps rising from line to line, the last of them the mtime (PROTOCOL.md, What holds, 2). */
@@ -368,5 +370,5 @@ function settled({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Tim
 
 /** Whether a line says something that the message it became does not. */
 function isChanged({ whole, stamp }: FoundLine, message: Message): boolean {
-  return !whole || (stamp !== undefined && message.id !== `${stamp.timestamp}-${stamp.n}`)
+  return !whole || (stamp !== undefined && message.id !== idOf(stamp))
 }

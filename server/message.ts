@@ -57,8 +57,17 @@ const MOST_LEVELS = 500
 
 const encoder = new TextEncoder()
 
+export function idOf({ timestamp, n }: Stamp): MessageId {
+  return `${timestamp}-${n}`
+}
+
 export function placed(saying: Saying, stamp: Stamp): Message {
-  return { id: `${stamp.timestamp}-${stamp.n}`, timestamp: stamp.timestamp, ...saying }
+  return { id: idOf(stamp), timestamp: stamp.timestamp, ...saying }
+}
+
+/** What a message says, wherever it stands. */
+export function sayingIn({ id: _id, timestamp: _timestamp, ...saying }: Message): Saying {
+  return saying
 }
 
 /** The saying of a draft, with its keys in the file's order. */

@@ -69,6 +69,14 @@ export class Aside {
   }
 
   /**
+   * Keeps bytes of a room, or a file, and says so in the log.
+   * @param timestamp part of its name: of the room, or of now
+   */
+  async keepAndTell(room: string, what: Buffer | string, why: string, timestamp: Timestamp = Date.now()): Promise<void> {
+    this.#options.warn(why, { room, copy: await this.keep(`${room}-${timestamp}`, what) })
+  }
+
+  /**
    * Keeps lines that an edit removed. `cat <file> >> <room>.jsonl` says them again.
    * @param timestamp of the room after the edit
    * @returns the path of the file; undefined when there are no lines, or they are not kept

@@ -53,10 +53,9 @@ function secondsOf(timestamp: Timestamp): number {
   return (timestamp + 0.000_5) / 1000
 }
 
-/** The state of an open file. */
-export async function stateOf(handle: FileHandle): Promise<{ signature: Signature; size: number; mtime: Timestamp; isFile: boolean }> {
-  const stats = await handle.stat({ bigint: true })
-  return { signature: signatureOf(stats), size: Number(stats.size), mtime: timestampOf(stats.mtimeNs), isFile: stats.isFile() }
+/** Whether an mtime is one that `secondsOf` gave: whole milliseconds, but for what is added there and what a file system loses. */
+export function isWholeMs(mtimeNs: bigint): boolean {
+  return mtimeNs % 1_000_000n < 1000n
 }
 
 /** Node ends the process when it is asked for 2 GiB or more in one read. */

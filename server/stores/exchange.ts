@@ -9,8 +9,6 @@ import { swapSync } from 'fs-native-extensions'
 /** What a system says whose files cannot be exchanged, or can have no second name. */
 const CANNOT = new Set(['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'])
 
-const GONE = new Set(['ENOENT'])
-
 /** Whether a file, which is found under this name at the moment, is the one that the version was made from. */
 export type IsAsRead = (stats: BigIntStats, path: string) => boolean
 
@@ -28,8 +26,8 @@ export function exchange(version: string, path: string, isAsRead: IsAsRead): 'ex
     try {
       swapSync(version, path)
     } catch (error) {
-      if (isAmong(error, CANNOT)) return replace(version, path, isAsRead)
-      if (isAmong(error, GONE) && lstatSync(version, { throwIfNoEntry: false })) return 'refused' // the file at `path` was not there just now
+      if (CANNOT.has(codeOf(error))) return replace(version, path, isAsRead)
+      if (codeOf(error) === 'ENOENT' && lstatSync(version, { throwIfNoEntry: false })) return 'refused' // the file at `path` was not there just now
       throw error
     }
     const out = statsOf(version)
@@ -54,8 +52,8 @@ export function place(version: string, path: string): boolean {
     unlinkSync(version)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    if (!isAmong(error, CANNOT)) throw error
+    if (codeOf(error) === 'EEXIST') return false
+    if (!CANNOT.has(codeOf(error))) throw error
     return placeByRename(version, path)
   }
 }
@@ -65,7 +63,7 @@ function placeByRename(version: string, path: string): boolean {
   try {
     closeSync(openSync(path, 'ax'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   }
   renameSync(version, path)
@@ -76,6 +74,6 @@ function statsOf(path: string): BigIntStats {
   return lstatSync(path, { bigint: true })
 }
 
-function isAmong(error: unknown, codes: ReadonlySet<string>): boolean {
-  return codes.has((error as NodeJS.ErrnoException).code ?? '')
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? ''
 }

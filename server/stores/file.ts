@@ -15,7 +15,7 @@ import { sharing } from '../sharing.ts'
 import type { RoomContent, Store } from '../store.ts'
 import { Aside, KEEP_REMOVED_MS } from './aside.ts'
 import { DirectoryWatch } from './directory-watch.ts'
-import { openFile, readExactly, stateOf, unlessMissing } from './durable.ts'
+import { openFile, readExactly, timestampOf, unlessMissing } from './durable.ts'
 import { Holders } from './holders.ts'
 import { Misnamed } from './misnamed.ts'
 import { placeOf, STATE, VERSIONS } from './place.ts'
@@ -110,8 +110,11 @@ class FileStore implements Store {
 
   /** Finds what a killed process left of rooms: what programs still write to is watched, all else removed. */
   async sweep(): Promise<void> {
-    this.#misnamed.look(await readdir(this.#options.directory))
-    for (const room of [...(await this.#roomsWithVersions()), ...(await this.#linkedRooms())]) {
+    const entries = await readdir(this.#options.directory, { withFileTypes: true })
+    this.#misnamed.look(entries.map(({ name }) => name))
+    const links = entries.filter((entry) => entry.isSymbolicLink()).flatMap(({ name }) => roomOf(name) ?? [])
+    // The versions of a room that is a link lie beside its file.
+    for (const room of [...(await this.#roomsWithVersions()), ...links.filter((link) => hasVersions(this.#path(link)))]) {
       try {
         await this.#watchReplaced(room)
       } catch (error) {
@@ -122,13 +125,6 @@ class FileStore implements Store {
 
   async #roomsWithVersions(): Promise<RoomName[]> {
     return ((await readdir(join(this.#options.directory, STATE, VERSIONS)).catch(unlessMissing)) ?? []).filter(isRoomName)
-  }
-
-  /** Rooms whose file lies elsewhere, and their versions with it. */
-  async #linkedRooms(): Promise<RoomName[]> {
-    const entries = await readdir(this.#options.directory, { withFileTypes: true })
-    const rooms = entries.filter((entry) => entry.isSymbolicLink()).flatMap(({ name }) => roomOf(name) ?? [])
-    return rooms.filter((room) => hasVersions(this.#path(room)))
   }
 
   /** Watches what programs hold of a room that nobody uses. */
@@ -230,11 +226,11 @@ class FileStore implements Store {
   async #contentOf(room: RoomName): Promise<RoomContent | undefined> {
     const handle = await openFile(this.#path(room))
     try {
-      const state = handle && (await stateOf(handle))
-      if (!handle || !state?.isFile) return undefined
-      if (state.size > this.#options.limits.maxFile)
+      const stats = await handle?.stat({ bigint: true })
+      if (!handle || !stats?.isFile()) return undefined
+      if (stats.size > this.#options.limits.maxFile)
         throw new RoomfileError('not_readable', 'the file of this room is larger than it may be: it is taken in once it is left alone')
-      return { bytes: await readExactly(handle, 0, state.size), timestamp: state.mtime }
+      return { bytes: await readExactly(handle, 0, Number(stats.size)), timestamp: timestampOf(stats.mtimeNs) }
     } catch (error) {
       throw fromSystem(error, 'not_readable')
     } finally {

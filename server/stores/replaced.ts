@@ -22,7 +22,7 @@ import { tryLock, unlock } from 'fs-native-extensions'
 import { BUDGETS } from '../budgets.ts'
 import type { Timestamp } from '../message.ts'
 import type { Times } from '../times.ts'
-import { digestOf, openFile, partOf, readExactly, timestampOf, unlessMissing, type Digest, type Part } from './durable.ts'
+import { digestOf, isWholeMs, openFile, partOf, readExactly, timestampOf, unlessMissing, type Digest, type Part } from './durable.ts'
 import { fileKeyOf, type FileKey, type Held, type Holders } from './holders.ts'
 
 /** So many of a room are kept without asking who holds them: at 40 commits a second all of the last three seconds. Each is an open file. */
@@ -145,15 +145,18 @@ export class Replaced {
     return Math.max(0, ...read.map(({ stats }) => timestampOf(stats.mtimeNs)))
   }
 
-  /** Takes over the open handle of a file that has just been replaced. @param base what of it is in the room @param link its name now, if it has one */
-  add(handle: FileHandle, state: string, base: Part, link?: string): Promise<Version> {
-    return this.#add(handle, state, base, base.from + base.length, link)
+  /**
+   * Takes over the open handle of a file that has just been replaced.
+   * @param base what of it is in the room, and `bytes` are those bytes
+   * @param link its name now, if it has one
+   */
+  add(handle: FileHandle, state: string, base: Part, bytes: Buffer, link?: string): Version {
+    return this.#add(handle, state, base, base.from + base.length, digestOf(bytes.subarray(-TAIL)), link)
   }
 
-  async #add(handle: FileHandle, state: string, base: Part, end: number, link: string | undefined): Promise<Version> {
+  #add(handle: FileHandle, state: string, base: Part, end: number, tail: Digest, link: string | undefined): Version {
     const stats = fstatSync(handle.fd, { bigint: true })
     const now = performance.now()
-    const tail = await tailOf(handle, end)
     if (link !== undefined) tryLock(handle.fd, { shared: true }) // its name stays while anybody watches it
     const version: Version = {
       handle,
@@ -201,7 +204,7 @@ export class Replaced {
 
   async #adopt(path: string, { base, end }: Named): Promise<void> {
     const handle = await openFile(path)
-    if (handle) await this.#add(handle, '', base, end, path)
+    if (handle) this.#add(handle, '', base, end, await tailOf(handle, end), path)
   }
 
   /** Those of which it is time to ask who holds them. */
@@ -376,9 +379,9 @@ function asHeld({ key, handle }: Version): Held {
   return { key, fd: handle.fd }
 }
 
-/** Whether a file has the mtime of a commit with this timestamp: to the millisecond, but for what the system loses. */
+/** Whether a file has the mtime of a commit with this timestamp. */
 function isOfCommit({ mtimeNs }: BigIntStats, timestamp: Timestamp): boolean {
-  return timestampOf(mtimeNs) === timestamp && mtimeNs % 1_000_000n < 1000n
+  return timestampOf(mtimeNs) === timestamp && isWholeMs(mtimeNs)
 }
 
 /** Whether something is in it that has still to be taken, or kept aside. */

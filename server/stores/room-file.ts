@@ -17,7 +17,7 @@ import type { Aside } from './aside.ts'
 import {
   beginsWith,
   digestOf,
-  partOf,
+  isWholeMs,
   readExactly,
   signatureOf,
   syncDirectory,
@@ -405,12 +405,11 @@ export class RoomFile {
    */
   async #write(snapshot: Snapshot, seen: Seen, backlog: Backlog): Promise<boolean> {
     const { place: at, handle, stats } = snapshot
-    const { aside, warn } = this.#options
     const state = stats && `${stats.ino}:${stateOfBytes(stats)}`
     if (seen.loses && state !== this.#keptWhole) {
-      const copy = await aside.keep(`${this.#name}-${backlog.timestamp}`, at.file)
+      const why = 'not all of a room could stay in its file: it was kept as it was found'
+      await this.#options.aside.keepAndTell(this.#name, at.file, why, backlog.timestamp)
       this.#keptWhole = state
-      warn('not all of a room could stay in its file: it was kept as it was found', { room: this.#name, copy })
     }
     const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), seen.tail])
     const written = await this.#versions.replace(snapshot, bytes, backlog.timestamp)
@@ -458,7 +457,7 @@ export class RoomFile {
       const isLate = !stats || leftStats.mtimeNs > stats.ctimeNs
       if (lost.length > 0) await (isLate ? this.#carryOver(lost) : this.#keepLost(lost))
     }
-    await this.#versions.leave(left, partOf(isAddedTo ? there : this.#bytes, 0))
+    this.#versions.leave(left, isAddedTo ? there : this.#bytes)
   }
 
   async #carryOver(lines: readonly string[]): Promise<void> {
@@ -466,12 +465,9 @@ export class RoomFile {
     this.#options.lookAgain()
   }
 
-  async #keepLost(lines: readonly string[]): Promise<void> {
-    const copy = await this.#options.aside.keep(`${this.#name}-${Date.now()}`, Buffer.from(lines.join('')))
-    this.#options.warn('lines were added to a room just before another file took its place: they are kept aside', {
-      room: this.#name,
-      copy,
-    })
+  #keepLost(lines: readonly string[]): Promise<void> {
+    const why = 'lines were added to a room just before another file took its place: they are kept aside'
+    return this.#options.aside.keepAndTell(this.#name, Buffer.from(lines.join('')), why)
   }
 
   /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (PROTOCOL.md, What holds, 4). */
@@ -545,9 +541,9 @@ function unchanged(backlog: Backlog): Seen {
   return { backlog, rewrite: false, loses: false, edit: false, removed: [], tail: Buffer.alloc(0), byHand: false, isPeersToo: false }
 }
 
-/** Whether a version has the mtime that this server gives: whole milliseconds, but for what the system loses. */
+/** Whether a version has an mtime as this server gives it. */
 function isOurs({ stats }: Snapshot): boolean {
-  return !stats || stats.mtimeNs % 1_000_000n < 1000n
+  return !stats || isWholeMs(stats.mtimeNs)
 }
 
 function onceAsked(question: () => boolean): () => boolean {

@@ -4,7 +4,7 @@
  * saves an older copy over it has not seen what was new in it. Our own reads move no atime, where the system allows that.
  */
 import { fstatSync, type BigIntStats } from 'node:fs'
-import { open, readFile, rm, utimes, writeFile, type FileHandle } from 'node:fs/promises'
+import { readFile, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backlog, Found } from '../backlog.ts'
 import { lineOf, type Timestamp } from '../message.ts'
@@ -86,9 +86,7 @@ async function tellsOfReads(directory: string): Promise<boolean> {
     await writeFile(path, 'x')
     await utimes(path, PAST_S, PAST_S)
     await readFile(path)
-    const handle = await open(path)
-    const { atimeMs } = await handle.stat()
-    await handle.close()
+    const { atimeMs } = await stat(path)
     return atimeMs !== PAST_S * 1000
   } finally {
     await rm(path, { force: true })

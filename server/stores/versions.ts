@@ -49,7 +49,7 @@ export class Versions {
   #isClosed = false
 
   constructor(options: VersionsOptions) {
-    const { room, place: placeNow, newIn, holders, times, warn } = options
+    const { room, place: placeNow, aside, newIn, holders, times, warn } = options
     this.#options = options
     this.#replaced = new Replaced({
       file: () => placeNow().file,
@@ -57,7 +57,8 @@ export class Versions {
       holders,
       times,
       written: (ms) => this.#lookIn(ms),
-      rescue: (what) => this.#keep(what, 'a room was written over while a post replaced its file: what was written is kept aside'),
+      rescue: (what) =>
+        aside.keepAndTell(room, what, 'a room was written over while a post replaced its file: what was written is kept aside'),
       tooMany: (most) =>
         warn(`more than ${most} programs keep old versions of a room open: those of the oldest are not heard any more`, { room }),
       failed: (error) => warn('could not look for late lines', { room, error }),
@@ -101,15 +102,15 @@ export class Versions {
     }
     if (became === 'refused') return undefined
     if (handle && stats) {
-      this.#newest = await this.#replaced.add(handle, stateOfBytes(stats), taken, became === 'exchanged' ? version : undefined)
+      this.#newest = this.#replaced.add(handle, stateOfBytes(stats), taken, before, became === 'exchanged' ? version : undefined)
       this.#lookSoon()
     }
     return written
   }
 
   /** Keeps an eye on a version that a person replaced: nobody else does. Takes over its handle. @param taken what of it is in the room, or kept */
-  async leave(handle: FileHandle, taken: Part): Promise<void> {
-    await this.#replaced.add(handle, '', taken)
+  leave(handle: FileHandle, taken: Buffer): void {
+    this.#replaced.add(handle, '', partOf(taken, 0), taken)
     this.#lookSoon()
   }
 
@@ -138,13 +139,9 @@ export class Versions {
 
   /** A file that a person put into the place of the room and that lost it again. */
   async #keepStrange(path: string): Promise<void> {
-    await this.#keep(path, 'a file that was put in the place of a room came between others: it is kept aside')
+    const { room, aside } = this.#options
+    await aside.keepAndTell(room, path, 'a file that was put in the place of a room came between others: it is kept aside')
     rmSync(path, { force: true })
-  }
-
-  async #keep(what: Buffer | string, why: string): Promise<void> {
-    const { room, aside, warn } = this.#options
-    warn(why, { room, copy: await aside.keep(`${room}-${Date.now()}`, what) })
   }
 
   /** Whether there may be versions that a killed process left. */
