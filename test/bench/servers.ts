@@ -6,7 +6,6 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -15,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../helpers/serve.ts'
 import { pin, SERVER_CORE, which } from './processes.ts'
 import { requestText, Wire } from './wire.ts'
+import { freePort } from '../helpers/free-port.ts'
 
 export type Kind = 'bare node:http' | 'roomfile memory' | 'roomfile file' | 'nginx nchan'
 
@@ -148,13 +148,4 @@ http {
   }
 }
 `
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -2,10 +2,11 @@
 import type { Page } from 'playwright-core'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
-import { setHidden, until } from '../helpers/page.ts'
+import { setHidden } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

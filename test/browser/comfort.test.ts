@@ -3,10 +3,11 @@ import type { Page } from 'playwright-core'
 import { objections } from '../helpers/axe.ts'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
-import { DAY, lines, MINUTE, setHidden, until, writeRoom } from '../helpers/page.ts'
+import { DAY, lines, MINUTE, setHidden, writeRoom } from '../helpers/page.ts'
 import { serve, type Served } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

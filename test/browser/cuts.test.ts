@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { sized } from '../helpers/attack.ts'
 import { textsOf, withBrowser } from '../helpers/browser.ts'
 import { messagesIn } from '../helpers/chat.ts'
-import { until } from '../helpers/page.ts'
 import { serveProcess } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

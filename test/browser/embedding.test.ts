@@ -5,10 +5,10 @@ import type { ExecutionContext } from 'ava'
 import type { Locator, Page } from 'playwright-core'
 import { textsOf, withBrowser, withPages } from '../helpers/browser.ts'
 import { messagesIn, post } from '../helpers/chat.ts'
-import { until } from '../helpers/page.ts'
 import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const open = withPages()

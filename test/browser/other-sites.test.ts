@@ -5,10 +5,10 @@ import type { ExecutionContext } from 'ava'
 import type { Request } from 'playwright-core'
 import { withBrowser, withPages } from '../helpers/browser.ts'
 import { poll, post, send } from '../helpers/chat.ts'
-import { until } from '../helpers/page.ts'
 import { serve, type Served } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

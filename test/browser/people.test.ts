@@ -2,10 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { withBrowser, type Person } from '../helpers/browser.ts'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
-import { firstInSight, lines, scrollBy, standsAt, topOf, until, writeRoom } from '../helpers/page.ts'
+import { firstInSight, lines, scrollBy, standsAt, topOf, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

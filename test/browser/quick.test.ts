@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
-import { firstInSight, isInLog, lines, scrollBy, standsAt, topOf, until, writeRoom } from '../helpers/page.ts'
+import { firstInSight, isInLog, lines, scrollBy, standsAt, topOf, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

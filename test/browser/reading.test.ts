@@ -3,10 +3,11 @@ import type { Locator } from 'playwright-core'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { textsOf, withBrowser } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
-import { DAY, firstInSight, isInLog, lines, MINUTE, scrollBy, setHidden, standsAt, topOf, until, writeRoom } from '../helpers/page.ts'
+import { DAY, firstInSight, isInLog, lines, MINUTE, scrollBy, setHidden, standsAt, topOf, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()

@@ -6,11 +6,11 @@ import type { Heard } from './listener/page.ts'
 import { withPages } from '../helpers/browser.ts'
 import { messagesIn, poll, post } from '../helpers/chat.ts'
 import { withListenerPage } from '../helpers/listener-page.ts'
-import { until } from '../helpers/page.ts'
 import { proxy } from '../helpers/proxy.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
+import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const open = withPages()

@@ -1,12 +1,12 @@
 /** A log that cannot be written costs lines of the log, and nothing else: the server goes on, logs again when it can, and stops cleanly. */
 import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import { poll, post, send } from '../helpers/chat.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
 import { needing } from '../helpers/needing.ts'
 import { UNSHARE } from '../helpers/programs.ts'
@@ -21,24 +21,6 @@ interface Silent {
   readonly errors: readonly string[]
   /** Sends SIGTERM and resolves to the exit code. */
   readonly stop: () => Promise<number | null>
-}
-
-/** Below the ports that the system gives away by itself: no other test gets it meanwhile. */
-const FIRST_PORT = 20_000
-const PORTS = 10_000
-
-/** A port that nobody listens on: the server's own word about its port cannot be read where its log goes. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer()
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
-    const isFree = await new Promise<boolean>((settled) => {
-      server.once('error', () => settled(false))
-      server.listen(port, '127.0.0.1', () => settled(true))
-    })
-    await new Promise((closed) => server.close(closed))
-    if (isFree) return port
-  }
 }
 
 /** Starts a server of which nobody hears where it listens. @param under a command that sends its output elsewhere */

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import ava from 'ava'
 import { connect } from '../../client/client.ts'
 import { Attack, sized } from '../helpers/attack.ts'
-import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
+import { Follower, poll, post, send } from '../helpers/chat.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
 import { RoomListener } from '../helpers/listener.ts'
 import { needing } from '../helpers/needing.ts'
@@ -13,6 +13,7 @@ import { STRACE } from '../helpers/programs.ts'
 import { randomOf } from '../helpers/random.ts'
 import { freshDirectory, serve, serveProcess, temporariesIn, type Served, type ServedProcess, type ServeOptions } from '../helpers/serve.ts'
 import { strace } from '../helpers/strace.ts'
+import { said } from '../helpers/room-files.ts'
 
 /** How many servers are killed beside the one that stays, and how often. */
 const KILLED = sized([2], [1, 3])
@@ -28,10 +29,6 @@ const ARGS = ['--rate-limit', 'off', '--backlog', '1000000', '--max-file', '64m'
 /** Another server in the place of one that is gone: same directory, same port. */
 function replace(t: Parameters<typeof serveProcess>[0], { directory, url }: ServedProcess): Promise<ServedProcess> {
   return serveProcess(t, [...ARGS, '-p', new URL(url).port], directory)
-}
-
-async function said(server: Pick<Served, 'file'>): Promise<string[]> {
-  return messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ msg }) => msg)
 }
 
 needing(STRACE)('a server is killed in the middle of a commit: the others get in at once, and the half commit is swept away', async (t) => {

@@ -9,6 +9,7 @@ const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--in-process-gpu', // one process less, and a tenth of its work
+  '--renderer-process-limit=1', // else each page has a second process beside it, ready for another site
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',

@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import type { Locator, Page } from 'playwright-core'
 import type { Message } from '../../server/message.ts'
-import { BROWSER_LIMIT_MS } from './limits.ts'
 import type { Served } from './serve.ts'
+import { until } from './until.ts'
 
 export const MINUTE = 60_000
 export const DAY = 86_400_000
@@ -71,15 +71,6 @@ export async function standsAt(locator: Locator, top: number): Promise<void> {
 
 const twoFrames = (page: Page): Promise<unknown> =>
   page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
-
-/** Resolves as soon as it is so; throws when it never is, as the browser's own waits do. */
-export async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + BROWSER_LIMIT_MS
-  while (!(await isSo())) {
-    if (Date.now() > end) throw new Error(`it is never so: ${isSo.toString()}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 /** Scrolls the log, and resolves when what has come into sight has its real height and stands still. */
 export async function scrollBy(page: Page, pixels: number): Promise<void> {

@@ -12,6 +12,7 @@ import { appender, rewriter } from '../helpers/holder.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
 import { freshDirectory, serve, serveProcess, type Served } from '../helpers/serve.ts'
 import { hurried } from '../helpers/under.ts'
+import { until } from '../helpers/until.ts'
 
 const test = ava.serial
 
@@ -60,10 +61,6 @@ async function hasHeard(t: ExecutionContext, room: Room, follower: Follower, ...
 async function replacedIn({ directory }: Room): Promise<string[]> {
   const replaced = await readdir(join(directory, '.roomfile', '.versions'), { recursive: true, withFileTypes: true }).catch(() => [])
   return replaced.filter((entry) => entry.isFile()).map(({ name }) => name)
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await delay(10, undefined, { ref: false })
 }
 
 test('a program that keeps the file open is heard for as long as it does, however many posts have replaced the file', async (t) => {

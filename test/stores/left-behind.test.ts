@@ -3,7 +3,8 @@ import { hash } from 'node:crypto'
 import { appendFile, mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
-import { messagesIn, poll, post } from '../helpers/chat.ts'
+import { poll, post } from '../helpers/chat.ts'
+import { keptAside, said } from '../helpers/room-files.ts'
 import { serve, type Served } from '../helpers/serve.ts'
 
 const test = ava.serial
@@ -11,7 +12,7 @@ const test = ava.serial
 interface Left {
   readonly directory: string
   readonly versions: string
-  readonly file: string
+  readonly file: Served['file']
   /** The name of a version that was to be exchanged with a file. */
   readonly nameFor: (timestamp: number, ino: bigint, bytes: Buffer) => string
 }
@@ -26,19 +27,10 @@ async function left(t: ExecutionContext): Promise<Left> {
   return {
     directory: server.directory,
     versions,
-    file: server.file('lobby'),
+    file: server.file,
     nameFor: (timestamp, ino, bytes) =>
       join(versions, [timestamp, ino, 0, bytes.length, hash('sha256', bytes, 'base64url'), bytes.length].join('.')),
   }
-}
-
-async function said({ file }: Pick<Left, 'file'>): Promise<string[]> {
-  return messagesIn(await readFile(file, 'utf8')).map(({ msg }) => msg)
-}
-
-async function asideIn(directory: string): Promise<string[]> {
-  const aside = join(directory, 'aside')
-  return Promise.all((await readdir(aside).catch(() => [])).map((name) => readFile(join(aside, name), 'utf8')))
 }
 
 /** A server on what was left, once it has looked at the room. */
@@ -50,11 +42,11 @@ async function start(t: ExecutionContext, { directory }: Left): Promise<Served> 
 
 test('a file of a person that a commit took out, and had no time to put back, is kept aside', async (t) => {
   const there = await left(t)
-  const { ino } = await stat(there.file, { bigint: true })
+  const { ino } = await stat(there.file('lobby'), { bigint: true })
   await writeFile(there.nameFor(Date.now(), ino + 1n, Buffer.from('')), 'by hand\n')
   const server = await start(t, there)
   t.deepEqual(await said(there), ['one'])
-  t.deepEqual(await asideIn(there.directory), ['by hand\n'])
+  t.deepEqual(await keptAside(there), [Buffer.from('by hand\n')])
   await server.close()
   t.deepEqual(await readdir(join(there.versions, '..')), [])
 })
@@ -69,34 +61,35 @@ test('a version that was never put in place is removed, and so is one that was n
   await writeFile(join(there.versions, `${now}.new`), 'never acknowledged\n')
   await start(t, there)
   t.deepEqual(await readdir(join(there.versions, '..')), [])
-  t.deepEqual(await asideIn(there.directory), [])
+  t.deepEqual(await keptAside(there), [])
   t.deepEqual(await said(there), ['one'])
 })
 
-test('what was added to a version after it was replaced is carried over, once', async (t) => {
-  const there = await left(t)
-  const before = join(there.directory, '.before')
+/** A version that another one replaced, and all of which is in the room. @returns its path */
+async function replacedIn({ directory, nameFor }: Left): Promise<string> {
+  const before = join(directory, '.before')
   await writeFile(before, 'taken in already\n')
   const { ino } = await stat(before, { bigint: true })
-  await rename(before, there.nameFor(1, ino, await readFile(before)))
-  const [name = ''] = await readdir(there.versions)
-  await appendFile(join(there.versions, name), 'late\n')
+  const path = nameFor(1, ino, await readFile(before))
+  await rename(before, path)
+  return path
+}
+
+test('what was added to a version after it was replaced is carried over, once', async (t) => {
+  const there = await left(t)
+  await appendFile(await replacedIn(there), 'late\n')
   const server = await start(t, there)
   while ((await poll(server.url, 'lobby')).msg !== 'late');
   await server.close()
   t.deepEqual(await said(there), ['one', 'late'])
-  t.deepEqual(await asideIn(there.directory), [])
+  t.deepEqual(await keptAside(there), [])
 })
 
 test('two servers find the same version: what is added to it is carried over once', async (t) => {
   const there = await left(t)
-  const before = join(there.directory, '.before')
-  await writeFile(before, 'taken in already\n')
-  const { ino } = await stat(before, { bigint: true })
-  await rename(before, there.nameFor(1, ino, await readFile(before)))
+  const path = await replacedIn(there)
   const servers = [await start(t, there), await start(t, there)]
-  const [name = ''] = await readdir(there.versions)
-  await appendFile(join(there.versions, name), 'late\n')
+  await appendFile(path, 'late\n')
   for (const { url } of servers) while ((await poll(url, 'lobby')).msg !== 'late');
   for (const server of servers) await server.close()
   t.deepEqual(await said(there), ['one', 'late'])

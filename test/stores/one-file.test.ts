@@ -3,11 +3,11 @@ import { exec } from 'node:child_process'
 import { readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import ava, { type ExecutionContext } from 'ava'
 import { messagesIn, poll, post, type Polled } from '../helpers/chat.ts'
 import { freshDirectory, serve, type Served, type ServeOptions } from '../helpers/serve.ts'
+import { until } from '../helpers/until.ts'
 
 const test = ava.serial
 
@@ -73,10 +73,6 @@ for (const { name, servers, make } of linked) {
     t.deepEqual([messages.length, inFile.size], [2 * POSTS, 2 * POSTS])
     for (const { room, url } of rooms) await until(async () => isDeepStrictEqual((await poll(url, room)).messages, messages))
   })
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await delay(10, undefined, { ref: false })
 }
 
 interface Edit {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import ava, { type ExecutionContext } from 'ava'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
+import { keptAside, said } from '../helpers/room-files.ts'
 import { serve, type Served } from '../helpers/serve.ts'
 
 const test = ava.serial
@@ -20,16 +21,9 @@ async function withRoom(t: ExecutionContext, ...texts: readonly string[]): Promi
   return server
 }
 
-async function said({ file }: Served): Promise<string[]> {
-  return messagesIn(await readFile(file('lobby'), 'utf8')).map(({ msg }) => msg)
-}
-
-async function asideOf({ directory }: Served): Promise<string[]> {
-  const aside = join(directory, 'aside')
-  const names = await readdir(aside).catch((): string[] => [])
-  return (await Promise.all(names.map((name) => readFile(join(aside, name), 'utf8')))).flatMap((text) =>
-    messagesIn(text).map(({ msg }) => msg),
-  )
+/** What is said in the files that are kept aside. */
+async function saidAside(server: Served): Promise<string[]> {
+  return (await keptAside(server)).flatMap((bytes) => messagesIn(bytes.toString()).map(({ msg }) => msg))
 }
 
 /** Waits until the server has taken in what was done to the file. */
@@ -46,7 +40,7 @@ test('an editor that was open while others talked saves in place: what they said
   await writeFile(server.file('lobby'), text.replace(/.*"two".*\n/, ''))
   await untilSays(server, 'one', 'three', 'four', 'five')
   t.deepEqual(await said(server), ['one', 'three', 'four', 'five'])
-  t.deepEqual(await asideOf(server), ['two'])
+  t.deepEqual(await saidAside(server), ['two'])
 })
 
 test('the same editor saves once more: what was put back is put back again', async (t) => {
@@ -71,7 +65,7 @@ test('a file that was made before others talked is moved over the room: what the
   for (const msg of ['three', 'four']) await post(server.url, 'lobby', { msg })
   await rename(beside, server.file('lobby'))
   await untilSays(server, 'three', 'four', 'by hand')
-  t.deepEqual(await asideOf(server), ['one', 'two'])
+  t.deepEqual(await saidAside(server), ['one', 'two'])
 })
 
 test('lines added to an older copy are lines added: nobody starts anew', async (t) => {
@@ -84,14 +78,14 @@ test('lines added to an older copy are lines added: nobody starts anew', async (
   t.deepEqual(alice.texts, ['one', 'two', 'three', 'by hand'])
   t.deepEqual([alice.resets, alice.gaps], [0, 0])
   await alice.stop()
-  t.deepEqual(await asideOf(server), [])
+  t.deepEqual(await saidAside(server), [])
 })
 
 test('what somebody has read and removes is removed, however new it is; it is aside, and cat >> says it again', async (t) => {
   const server = await withRoom(t, 'one', 'two', 'spam')
   await run('sed', ['-i', '/spam/d', server.file('lobby')])
   await untilSays(server, 'one', 'two')
-  t.deepEqual(await asideOf(server), ['spam'])
+  t.deepEqual(await saidAside(server), ['spam'])
   const [name = ''] = await readdir(join(server.directory, 'aside'))
   await run('sh', ['-c', `cat aside/${name} >> lobby.jsonl`], { cwd: server.directory })
   await untilSays(server, 'one', 'two', 'spam')
@@ -108,7 +102,7 @@ test('what was opened before a post replaced it, and read after that, was read',
   await writeFile(join(server.directory, '.beside'), text.replace(/.*"spam".*\n/, ''))
   await rename(join(server.directory, '.beside'), server.file('lobby'))
   await untilSays(server, 'one', 'three')
-  t.deepEqual(await asideOf(server), ['spam'])
+  t.deepEqual(await saidAside(server), ['spam'])
 })
 
 test('what was read over HTTP was read', async (t) => {
@@ -116,14 +110,14 @@ test('what was read over HTTP was read', async (t) => {
   const { text } = await send(`${server.url}/rooms/lobby/file`)
   await writeFile(server.file('lobby'), text.replace(/.*"spam".*\n/, ''))
   await untilSays(server, 'one')
-  t.deepEqual(await asideOf(server), ['spam'])
+  t.deepEqual(await saidAside(server), ['spam'])
 })
 
 test('a file that was not made from the room replaces all of it, read or not; all of it is aside', async (t) => {
   const server = await withRoom(t, 'one', 'two')
   await writeFile(server.file('lobby'), 'only\n')
   await untilSays(server, 'only')
-  t.deepEqual(await asideOf(server), ['one', 'two'])
+  t.deepEqual(await saidAside(server), ['one', 'two'])
 })
 
 test('an older copy with its old mtime is put back on purpose: what came since is aside', async (t) => {
@@ -135,7 +129,7 @@ test('an older copy with its old mtime is put back on purpose: what came since i
   await post(server.url, 'lobby', { msg: 'three' })
   await run('cp', ['-p', copy, server.file('lobby')])
   await untilSays(server, 'one', 'two')
-  t.deepEqual(await asideOf(server), ['three'])
+  t.deepEqual(await saidAside(server), ['three'])
 })
 
 test('a backup that was made long ago is put back on purpose: what came since is aside', async (t) => {
@@ -149,7 +143,7 @@ test('a backup that was made long ago is put back on purpose: what came since is
   await post(server.url, 'lobby', { msg: 'three' })
   await rename(backup, server.file('lobby'))
   await untilSays(server, 'one', 'two')
-  t.deepEqual(await asideOf(server), ['three'])
+  t.deepEqual(await saidAside(server), ['three'])
 })
 
 test('an edit that keeps size and mtime is seen', async (t) => {
