@@ -86,11 +86,26 @@ function reasonOf(error: NodeJS.ErrnoException, config: Config): string {
     case 'EEXIST':
       return `${resolve(config.dataDir)} is not a directory`
     case 'EADDRNOTAVAIL':
+    case 'EAI_AGAIN':
     case 'ENOTFOUND':
-      return `${config.host} is no address of this machine`
+      return `${config.host} is not an address of this machine: change --host, ROOMFILE_HOST or HOST, where it comes from`
     default:
       return error.message
   }
+}
+
+/** Whether the host is wrong: a bad option, though only the system can tell. */
+const BAD_HOST: ReadonlySet<string | undefined> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'ENOTFOUND'])
+
+function cannotRun(error: NodeJS.ErrnoException, config: Config): never {
+  fail(reasonOf(error, config), BAD_HOST.has(error.code) ? BAD_USAGE : COULD_NOT)
+}
+
+/** `help` is `--help`, and `help follow` is `follow --help`. */
+function withoutHelpCommand(args: readonly string[]): readonly string[] {
+  const [name, topic = ''] = args
+  if (name !== 'help') return args
+  return commandNamed(topic) ? [topic, '--help'] : ['--help']
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -113,7 +128,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (!config) return
   const { output, log } = outputAndLog(config)
   const settings = config
-  const server = await roomfile(settings, log).catch((error: NodeJS.ErrnoException) => fail(reasonOf(error, settings), COULD_NOT))
+  const server = await roomfile(settings, log).catch((error: NodeJS.ErrnoException) => cannotRun(error, settings))
   stopOnSignal(server, log)
   if (settings.jsonLogs) log.info({ url: server.url, dataDir: resolve(settings.dataDir) }, 'listening')
   else if (!settings.quiet) output.write(banner(server, settings))
@@ -121,4 +136,4 @@ async function main(args: readonly string[]): Promise<void> {
   if (settings.open) await (await import('open')).default(server.url)
 }
 
-await main(process.argv.slice(2))
+await main(withoutHelpCommand(process.argv.slice(2)))

@@ -126,9 +126,10 @@ Examples:
 Other commands, each with --help (a directory of that name is ./follow):
   roomfile follow URL [room]        print what is said, as it comes
   roomfile post URL room [text…]    say something, or what standard input says
+  roomfile help [command]           print this help, or that of a command
 
 Every option can also be set as ROOMFILE_<NAME>, such as ROOMFILE_MAX_FILE=16m; a flag wins.
-PORT and HOST count where neither is set.`
+PORT and HOST count where neither is set. An empty PORT or HOST is one that is not set.`
 
 /**
  * Reads the command line and the environment of this process, as commander does.
@@ -141,8 +142,8 @@ export function readConfig(argv: readonly string[]): Config | undefined {
   const command = new Command('roomfile')
     .description('A chat room that is a file.')
     .argument('[data-dir]', 'directory of the room files', env['ROOMFILE_DATA_DIR'] ?? DEFAULTS.dataDir)
-    .version(version(), '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .version(version(), '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
   for (const row of TABLE) command.addOption(optionOf(row))
   if (!parsed(command, argv)) return undefined
@@ -181,13 +182,26 @@ function optionOf([flags, description, kind, shownDefault]: Row): Option {
   const { env } = process
   const option = new Option(flags, description)
   const name = option.name().toUpperCase().replaceAll('-', '_')
-  const fallback = name === 'PORT' || name === 'HOST' ? env[name] : undefined
   option.default(DEFAULTS[option.attributeName() as keyof Config], shownDefault)
   if (!option.isBoolean()) option.argParser((text: string) => readBy(kind, text, flags))
-  const variable = `ROOMFILE_${name}`
+  const variable = variableOf(name)
+  if (variable === undefined) return option
   if (option.isBoolean() && OFF.has(env[variable] ?? 'off')) return option // commander takes any value for a yes
-  // commander reads one variable an option: PORT and HOST stand in where ours is not set.
-  return option.env(env[variable] === undefined && fallback !== undefined ? name : variable)
+  return option.env(variable)
+}
+
+/** Kubernetes sets ROOMFILE_PORT like this for a service that is named roomfile: for the clients of that service. */
+const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//i
+
+/** The variable that sets an option, if any. PORT and HOST, which other programs read as well, count where ours is not set. */
+function variableOf(name: string): string | undefined {
+  const { env } = process
+  const own = `ROOMFILE_${name}`
+  if (name !== 'PORT' && name !== 'HOST') return own
+  const isOfService = name === 'PORT' && SERVICE_ADDRESS.test(env[own] ?? '')
+  if (env[own] !== undefined && !isOfService) return own
+  if (env[name]) return name // an empty one is not set
+  return isOfService ? undefined : own
 }
 
 function version(): string {

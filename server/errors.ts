@@ -22,7 +22,10 @@ const ERRORS = {
   empty_message: [400, 'the message is empty'],
   no_token: [401, 'a token is needed here: as a bearer, as a Basic password, or by the sign-in page'],
   foreign_origin: [403, 'pages of other sites may not do this: --cors names those that may'],
-  foreign_host: [403, 'this server listens on localhost only, and was asked for under another name'],
+  foreign_host: [
+    403,
+    'this server listens on localhost only, and was asked for under another name: behind a proxy, start it with --trust-proxy loopback',
+  ],
   not_found: [404, 'there is nothing at this address'],
   no_session: [404, 'there is no such session: it has ended, or it never was'],
   no_room: [404, 'there is no such room'],

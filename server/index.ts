@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { pino, type Logger } from 'pino'
 import proxyAddr from 'proxy-addr'
 import { app } from './app.ts'
 import { checkedConfig, isLoopback, type Config } from './config.ts'
@@ -19,14 +18,17 @@ import type { Store } from './store.ts'
 import { fileStore } from './stores/file.ts'
 import { memoryStore } from './stores/memory.ts'
 import { checkedTimes, type Times } from './times.ts'
-import { warnTo, type Warn } from './warn.ts'
+import { warnTo, type Log, type Warn } from './warn.ts'
 
 export type { Config } from './config.ts'
 export type { Message, MessageId, MessageType, Timestamp } from './message.ts'
+export type { Log } from './warn.ts'
 
 /** node_chat says its messages in the request line, where a byte becomes `%3C`. */
 const LONGEST_ESCAPE = 3
 const OTHER_HEADERS = 16 * 1024
+
+const SILENT: Log = { warn: () => undefined }
 
 export interface Roomfile {
   /** Where it listens: `http://localhost:8080`. */
@@ -50,11 +52,7 @@ export interface Roomfile {
  * await fetch(`${server.url}/rooms/lobby`, { method: 'POST', body: 'hello' })
  * await server.close()
  */
-export async function roomfile(
-  options: Partial<Config> = {},
-  log: Logger = pino({ level: 'silent' }),
-  times: Partial<Times> = {},
-): Promise<Roomfile> {
+export async function roomfile(options: Partial<Config> = {}, log: Log = SILENT, times: Partial<Times> = {}): Promise<Roomfile> {
   const config = checkedConfig(options)
   const durations = checkedTimes(times)
   const warn = warnTo(log, durations.silence)

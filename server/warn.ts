@@ -1,5 +1,9 @@
 /** Tells whoever runs the server that something is wrong which no client can be told. */
-import type { Logger } from 'pino'
+
+/** Where warnings go: a pino logger, for example. Declared here so that our types need no others. */
+export interface Log {
+  warn(details: object, message: string): void
+}
 
 /** @param details what it concerns, and the `error` if there was one */
 export type Warn = (message: string, details: { readonly room?: string; readonly error?: unknown; readonly [key: string]: unknown }) => void
@@ -7,7 +11,7 @@ export type Warn = (message: string, details: { readonly room?: string; readonly
 const MOST_REMEMBERED = 1000
 
 /** @param silence milliseconds for which the same trouble is not logged again */
-export function warnTo(log: Logger, silence: number): Warn {
+export function warnTo(log: Log, silence: number): Warn {
   const told = new Map<string, number>()
   return (message, { error, ...details }) => {
     const key = `${message} ${details.room ?? ''} ${(error as Error | undefined)?.message ?? ''}`

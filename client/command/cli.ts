@@ -133,7 +133,7 @@ function commandFor(name: string): Command {
   return new Command(`roomfile ${name}`)
     .option('--nick <name>', 'who you are')
     .addOption(new Option('--token <secret>', "the server's token").env('ROOMFILE_TOKEN'))
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
 }
 
 /** The address as people have it: with or without `http://`, or the page's, with its room. */

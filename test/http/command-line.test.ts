@@ -1,8 +1,10 @@
 /** The command: what it says, how it ends. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
 import { readConfig } from '../../server/config.ts'
 import { UsageError } from '../../server/usage.ts'
@@ -42,6 +44,11 @@ const usage: readonly [args: readonly string[], says: RegExp, env?: NodeJS.Proce
   [['one', 'two'], /too many arguments/],
   [[], /many.*ROOMFILE_MAX_FILE/, { ROOMFILE_MAX_FILE: 'many' }],
   [[], /none.*PORT/, { PORT: 'none' }],
+  [[], /tcp:\/\/10\.0\.0\.1:80.*'PORT'/, { PORT: 'tcp://10.0.0.1:80' }],
+  [[], /''.*'ROOMFILE_PORT'/, { ROOMFILE_PORT: '' }],
+  [[], /''.*'ROOMFILE_HOST'/, { ROOMFILE_HOST: '' }],
+  [[], /x86_64-conda-linux-gnu.*'HOST'/, { HOST: 'x86_64-conda-linux-gnu' }],
+  [[], /0\.0\.0\.0:8080.*'HOST'/, { HOST: '0.0.0.0:8080' }],
 ]
 
 test('an option that makes no sense is refused in one line that names it', async (t) => {
@@ -81,6 +88,30 @@ test('a flag wins over ROOMFILE_PORT, that over PORT', (t) => {
   t.is(port([], { PORT: '1' }), 1)
   t.is(port([], { PORT: '1', ROOMFILE_PORT: '2' }), 2)
   t.is(port(['--port', '3'], { PORT: '1', ROOMFILE_PORT: '2' }), 3)
+})
+
+test('an empty PORT or HOST is one that is not set', (t) => {
+  t.is(port([], { PORT: '' }), 8080)
+  t.is(port([], { PORT: '', ROOMFILE_PORT: '2' }), 2)
+  t.is(
+    within({ HOST: '' }, () => readConfig([])?.host),
+    'localhost',
+  )
+})
+
+test('the address of a Kubernetes service named roomfile is no port to listen on', (t) => {
+  const ROOMFILE_PORT = 'tcp://10.0.0.1:80'
+  t.is(port([], { ROOMFILE_PORT }), 8080)
+  t.is(port([], { ROOMFILE_PORT, PORT: '1' }), 1)
+  t.is(port(['--port', '3'], { ROOMFILE_PORT }), 3)
+})
+
+test('a HOST of another machine ends it with 2 and says where it may come from', async (t) => {
+  for (const HOST of ['192.0.2.1', 'no-such-host.invalid']) {
+    const { code, err } = await ended(['-p', '0', await freshDirectory(t)], { HOST })
+    t.is(code, 2)
+    t.regex(err, /^roomfile: \S+ is not an address of this machine: .*HOST.*\n$/)
+  }
 })
 
 test('--frame-ancestors allows our own pages beside the named ones, unless it says none or all', (t) => {
@@ -137,6 +168,39 @@ test('--help names every option and command, --version the version', async (t) =
   const version = await ended(['--version'])
   t.regex(version.out, /^\d+\.\d+\.\d+\n$/)
   t.is(version.code, 0)
+})
+
+test('help and -h are --help, -v is --version', async (t) => {
+  const help = await ended(['--help'])
+  for (const args of [['-h'], ['help'], ['help', 'me']]) t.deepEqual(await ended(args), help, args.join(' '))
+  t.deepEqual(await ended(['-v']), await ended(['--version']))
+  const ofFollow = await ended(['follow', '--help'])
+  t.regex(ofFollow.out, /^Usage: roomfile follow /)
+  for (const args of [
+    ['follow', '-h'],
+    ['help', 'follow'],
+  ])
+    t.deepEqual(await ended(args), ofFollow, args.join(' '))
+})
+
+const LAUNCH = fileURLToPath(new URL('../../server/launch.ts', import.meta.url))
+
+/** The command of the package, by a Node that says it is this one. */
+function launched(version: string): { status: number | null; stdout: string; stderr: string } {
+  const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
+  return spawnSync(process.execPath, ['--import', pretend, LAUNCH, '--version'], { encoding: 'utf8' })
+}
+
+test('the command of the package says in one line that Node is too old', (t) => {
+  for (const version of ['18.20.8', '20.20.2', '22.22.2']) {
+    const { status, stdout, stderr } = launched(version)
+    t.is(status, 1)
+    t.is(stdout, '')
+    t.regex(stderr, new RegExp(`^roomfile: needs Node\\.js 24 .*${version}.*\\n$`))
+  }
+  const { status, stdout } = launched('24.15.0')
+  t.is(status, 0)
+  t.regex(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
 test('help that cannot be written ends it with 1 and says why', async (t) => {
