@@ -1,4 +1,4 @@
-/** What a checkout installs before it starts, and when: .ci/packages.mjs, with an npm that only says how it was called. */
+/** What a checkout installs before it starts, and when dist/ is built: .ci/packages.mjs and .ci/prepare.mjs, with an npm that only says how it was called. */
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,8 @@ import ava, { type ExecutionContext } from 'ava'
 
 const test = ava.serial
 
-const SCRIPT = fileURLToPath(new URL('../../.ci/packages.mjs', import.meta.url))
+const PACKAGES = fileURLToPath(new URL('../../.ci/packages.mjs', import.meta.url))
+const PREPARE = fileURLToPath(new URL('../../.ci/prepare.mjs', import.meta.url))
 
 const LOCK = {
   '': { name: 'checkout' },
@@ -36,10 +37,12 @@ async function checkout(t: ExecutionContext, installed: object | undefined, file
   return folder
 }
 
-/** How npm was called. */
-async function called(folder: string): Promise<string> {
+/** How a script called npm. */
+async function called(folder: string, script = PACKAGES, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const PATH = [join(folder, 'bin'), process.env['PATH']].join(delimiter)
-  execFileSync(process.execPath, [SCRIPT], { cwd: folder, env: { ...process.env, PATH }, stdio: 'pipe' })
+  const ofNpm = /^npm_/i // this test may itself be run by npm
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofNpm.test(name)))
+  execFileSync(process.execPath, [script], { cwd: folder, env: { ...inherited, PATH, ...env }, stdio: 'pipe' })
   return readFile(join(folder, 'called'), 'utf8')
 }
 
@@ -62,5 +65,23 @@ for (const [name, installed, files] of [
 ] as const) {
   test(`a checkout that ${name} installs its packages`, async (t) => {
     t.is(await called(await checkout(t, installed, files)), ALL_ANEW)
+  })
+}
+
+const BUILT = 'run --silent build\n'
+
+const npm = { npm_config_user_agent: 'npm/11.6.2 node/v24.15.0 linux x64 workspaces/false' }
+
+for (const [name, env, calls] of [
+  ['npm ci or npm install in a checkout builds nothing', npm, ''],
+  ['npm pack, npm publish and npm install git+… build', { ...npm, npm_package_resolved: '/tmp/clone' }, BUILT],
+  [
+    'another package manager, which has fetched the package from git, builds',
+    { npm_config_user_agent: 'pnpm/10.20.0 npm/? node/v24.15.0' },
+    BUILT,
+  ],
+] as const) {
+  test(`prepare: ${name}`, async (t) => {
+    t.is(await called(await checkout(t, INSTALLED), PREPARE, env), calls)
   })
 }
