@@ -41,6 +41,18 @@ export interface Limits {
 /** A room that nobody ever wrote to. It stands at 1, so that timestamp 0 always means "everything, at once" and a loop from here parks. */
 export const EMPTY: Backlog = { timestamp: 1, messages: [], edited: 0, dropped: 0 }
 
+/** Where a room stood after its last change, as it was written down beside its file. */
+export interface Standing {
+  /** The room's timestamp; 0 if there was nothing in the room, or if nobody wrote it down. */
+  readonly timestamp: Timestamp
+  readonly dropped: Timestamp
+}
+
+/** What is to be written down of a room. */
+export function standingOf({ timestamp, messages, dropped }: Backlog): Standing {
+  return messages.length > 0 ? { timestamp, dropped } : { timestamp: 0, dropped: 0 }
+}
+
 /** The mtime of a file that is not there. */
 export const NO_FILE: Timestamp = 0
 
@@ -187,6 +199,8 @@ export interface Found {
   readonly mtime: Timestamp
   /** When an edit was last written down, by whichever process. */
   readonly edited: Timestamp
+  /** What is known of the room without its file: at a first look, how far clients have been told of it. */
+  readonly standing: Standing
   /** Of the messages that are known, whoever wrote the file had seen those up to here: later ones that it lacks are put back. @default Infinity */
   readonly seen?: Timestamp
 }
@@ -210,7 +224,7 @@ export interface TakenIn {
  */
 export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limits, now: Timestamp): TakenIn {
   const found = known ? withUnseen(known, asFound, now) : asFound
-  const last = known?.timestamp ?? 0
+  const last = known?.timestamp ?? lastTold(found)
   const committed = isCommit(found)
   const shared = known ? sharedWith(known, found, committed, limits) : undefined
   const kept = shared?.kept ?? []
@@ -222,7 +236,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
 
   const newest = places.at(-1)?.timestamp ?? kept.at(-1)?.timestamp ?? 0
   const past = Math.max(last, newest)
-  const goesOn = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed
+  const goesOn = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed && found.mtime >= last
   const edit = !goesOn
   const byPeer = found.mtime === found.edited && found.mtime > past
   const timestamp = fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : goesOn && !byPeer ? newest : settled(found, past, now)
@@ -230,7 +244,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
   for (const [i, { stamp }] of found.lines.slice(kept.length).entries()) if (!stamp) byHand.add(added[i] as Message)
   const messages = [...kept, ...added]
   const edited = edit ? timestamp : Math.max(known?.edited ?? 0, found.edited)
-  const backlog = { timestamp, messages, edited, dropped: shared ? shared.dropped : (messages[0]?.timestamp ?? 0) }
+  const backlog = { timestamp, messages, edited, dropped: droppedBefore(messages, found, shared) }
 
   const removed = known && edit ? missingOf(known.messages, messages) : []
   const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
@@ -366,6 +380,17 @@ function settled({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Tim
   if (mtime === NO_FILE && edited > past) return edited
   const usable = mtime > past && (mtime === edited || (mtime > edited && mtime <= now))
   return usable ? mtime : nextTimestamp(Math.max(past, edited), now)
+}
+
+/** Up to which timestamp clients may have been told of a room that is looked at for the first time. */
+function lastTold({ mtime, edited, standing }: Found): Timestamp {
+  const isAsEdited = mtime !== NO_FILE && mtime === edited && mtime === standing.timestamp
+  return isAsEdited ? 0 : standing.timestamp // how `settled` knows the timestamp that another process gave to an edit
+}
+
+/** The newest message that is not kept any more; where nobody wrote it down for this version of the file, there may be one right before the first. */
+function droppedBefore([first]: readonly Message[], { mtime, standing }: Found, shared: Shared | undefined): Timestamp {
+  return mtime === standing.timestamp ? standing.dropped : (shared?.dropped ?? first?.timestamp ?? 0)
 }
 
 /** Whether a line says something that the message it became does not. */

@@ -7,7 +7,7 @@ import { fstatSync } from 'node:fs'
 import { appendFile, stat, type FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { commit, EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
+import { commit, EMPTY, standingOf, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../backlog.ts'
 import { fromSystem, RoomfileError } from '../errors.ts'
 import { lineOf, placed, type Draft, type Message, type Timestamp } from '../message.ts'
 import type { Appended, RoomContent } from '../store.ts'
@@ -151,7 +151,7 @@ export class RoomFile {
   /** Whether another process has taken in that the file is gone, where we never saw it there. */
   async #isRemovalNoted(): Promise<boolean> {
     if (this.#signature !== MISSING) return false
-    return (await this.#lock.readEdit()).edited > (this.#known?.edited ?? 0)
+    return (await this.#lock.read()).edited > (this.#known?.edited ?? 0)
   }
 
   /**
@@ -287,7 +287,9 @@ export class RoomFile {
           await this.#adopt(snapshot, seen)
         } else {
           this.#handle ??= snapshot.handle
+          return appended
         }
+        this.#noteStanding(appended.backlog)
         return appended
       } finally {
         await this.#closeUnlessKept(snapshot.handle)
@@ -302,15 +304,17 @@ export class RoomFile {
     const known = this.#known
     const isSame = known && !this.#unquiet && snapshot.signature === this.#signature
     if (isSame && snapshot.handle) return unchanged(known)
-    const noted = await this.#lock.readEdit()
+    const noted = await this.#lock.read()
     const { edited } = noted
+    const standing = this.#letGo && this.#letGo.backlog.timestamp > noted.standing.timestamp ? this.#letGo.backlog : noted.standing
     if (isSame && edited <= known.edited) return unchanged(known)
-    if (!known && !this.#letGo && !snapshot.handle) return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
+    if (!known && standing.timestamp === 0 && !snapshot.handle)
+      return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
 
     const end = snapshot.bytes.lastIndexOf('\n') + 1
     const isQuiet = onceAsked(() => this.#isQuiet(snapshot)) // it may become so between two questions
     const waits = end < snapshot.bytes.length && !isQuiet()
-    const found = foundIn(snapshot, waits ? end : snapshot.bytes.length, edited, this.#options.limits)
+    const found = foundIn(snapshot, waits ? end : snapshot.bytes.length, { edited, standing }, this.#options.limits)
     // A line that is still being written explains an mtime that no message has.
     const read = waits && known ? { ...found, mtime: known.timestamp } : found
     const plain = this.#takeIn(known, read)
@@ -346,12 +350,7 @@ export class RoomFile {
   }
 
   #takeIn(known: Backlog | undefined, found: Found): TakenIn {
-    const { limits } = this.#options
-    const taken = takeIn(known, found, limits, Date.now())
-    const last = this.#letGo?.backlog.timestamp ?? 0
-    // What was known is let go, and the file does not begin with it: whatever it says, the room's timestamp rises.
-    const isBehind = !known && (taken.backlog.timestamp < last || (taken.edit && taken.backlog.timestamp === last))
-    return isBehind ? takeIn(known, { ...found, edited: Math.max(found.edited, last) }, limits, Date.now()) : taken
+    return takeIn(known, found, this.#options.limits, Date.now())
   }
 
   /** Knows again what was let go, if the file still begins with it, or the version is still there that did. */
@@ -393,10 +392,19 @@ export class RoomFile {
     for (const message of lost) this.#keptAside.add(message)
     if (copy !== undefined)
       warn('an edit removed messages from a room: they are kept aside', { room: this.#name, messages: lost.length, copy })
-    const { edited: before } = await this.#lock.readEdit()
+    const { edited: before } = await this.#lock.read()
     const { edited } = backlog
     if (edited !== before) await this.#lock.writeEdit({ edited, known: this.#known?.timestamp ?? 0, before })
     this.#wroteEdited = edited
+  }
+
+  /** Writes down where the room stands. The file says it already: should that fail, less is known of a change that nobody sees. */
+  #noteStanding(backlog: Backlog): void {
+    try {
+      this.#lock.writeStanding(standingOf(backlog))
+    } catch (error) {
+      this.#options.warn('could not write down where a room stands', { room: this.#name, error })
+    }
   }
 
   /**

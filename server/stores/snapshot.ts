@@ -65,8 +65,13 @@ function mtimeOf({ mtimeNs }: BigIntStats): Timestamp {
   return timestampOf(mtimeNs)
 }
 
-/** What a snapshot says, up to one of its bytes. @param edited when an edit was last written down */
-export function foundIn({ bytes, from, mtime }: Snapshot, end: number, edited: Timestamp, limits: Limits): Found {
+/** What a snapshot says, up to one of its bytes. @param noted what was written down of the room */
+export function foundIn(
+  { bytes, from, mtime }: Snapshot,
+  end: number,
+  { edited, standing }: Pick<Found, 'edited' | 'standing'>,
+  limits: Limits,
+): Found {
   const text = bytes.toString('utf8', 0, end)
   const lines = linesIn(text, limits)
   return {
@@ -75,6 +80,7 @@ export function foundIn({ bytes, from, mtime }: Snapshot, end: number, edited: T
     legible: from === 0 && isUtf8(bytes.subarray(0, end)),
     mtime,
     edited,
+    standing,
   }
 }
 

@@ -105,7 +105,7 @@ type Act = () => void | Promise<void>
 
 interface Server {
   store: Store
-  /** The newest timestamp that it has told since it opened the room: one that begins anew may find an older file, put back meanwhile. */
+  /** The newest timestamp that it has told. */
   told: number
   /** What a client shows that polls it, and where the client stands. */
   shown: readonly Message[]
@@ -235,12 +235,10 @@ class World {
   }
 
   #release(server: Server): Promise<void> {
-    server.told = 0
     return server.store.release(ROOM)
   }
 
   async #reopen(server: Server): Promise<void> {
-    server.told = 0
     await server.store.close()
     server.store = await this.#open()
   }
@@ -318,8 +316,7 @@ class World {
     const act = this.#prepare(doing)
     if (!act) return
     const unread = [...this.#unread]
-    // A room that vanishes while a server does not have it begins anew there, and may come to an old timestamp: that is not for the model.
-    if (lacks && doing.does !== 'rm' && this.#servers.length > 1) await this.#lack(lacks)
+    if (lacks && this.#servers.length > 1) await this.#lack(lacks)
     // Should the one that lacks it be the first to take in that a person replaced the file, nobody watches what was there before.
     if (lacks && lacks.how !== 'let go') for (const pen of this.#pens.keys()) this.#letGo(pen)
     await this.#untilTick()

@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check'
 import test from 'ava'
-import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Limits } from '../../server/backlog.ts'
+import { commit, EMPTY, newsFrom, standingOf, takeIn, type Backlog, type Limits, type Standing } from '../../server/backlog.ts'
 import { lineOf, readLine, type Draft, type Message } from '../../server/message.ts'
 import { tries } from '../helpers/random.ts'
 
@@ -16,7 +16,20 @@ const START = 1_795_219_764_123
 class Disk {
   file: { lines: string[]; mtime: number } | undefined
   edited = 0
+  /** Where the room stood after each change. The last one is written down. */
+  readonly standings = [standingOf(EMPTY)]
+  isStandingLost = false
   now = START
+
+  get standing(): Standing {
+    return this.standings.at(-1) as Standing
+  }
+
+  /** A power cut: the file is made to last, where the room stands is not. */
+  lose(standings: number): void {
+    this.standings.length = Math.max(1, this.standings.length - standings)
+    this.isStandingLost = true
+  }
 
   get signature(): string {
     return JSON.stringify(this.file)
@@ -24,6 +37,9 @@ class Disk {
 
   /** The timestamps that the room has had. */
   readonly had = new Set<number>()
+
+  /** The newest message that a post pushed out. */
+  pushedOut = 0
 
   /** A person writes the file, as the kernel stamps it: hardly in the very millisecond of a commit, when nobody was there to see it. */
   write(lines: string[]): void {
@@ -45,9 +61,10 @@ class Process {
   look(): Backlog {
     const { disk } = this
     if (this.known && this.#signature === disk.signature) return this.known
-    if (!this.known && !disk.file) return this.#keep({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, disk.edited), edited: disk.edited })
+    if (!this.known && !disk.file && disk.standing.timestamp === 0)
+      return this.#keep({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, disk.edited), edited: disk.edited })
     const lines = (disk.file?.lines ?? []).map((line) => readLine(line, LIMITS.maxMessage))
-    const found = { lines, clean: true, legible: true, mtime: disk.file?.mtime ?? 0, edited: disk.edited }
+    const found = { lines, clean: true, legible: true, mtime: disk.file?.mtime ?? 0, edited: disk.edited, standing: disk.standing }
     const { backlog, rewrite, edit } = takeIn(this.known, found, LIMITS, disk.now)
     if (edit) disk.edited = backlog.edited
     if (rewrite && disk.file) disk.file = { lines: backlog.messages.map(lineOf), mtime: backlog.timestamp }
@@ -59,6 +76,9 @@ class Process {
     const { backlog } = commit(before, [draft], LIMITS, this.disk.now)
     const stays = saidIn(backlog.messages).length
     if (draft.type && stays < Math.min(LIMITS.backlog, saidIn(before.messages).length)) throw new Error('a join pushed out what was said')
+    const kept = new Set(backlog.messages)
+    const out = saidIn(before.messages).findLast((message) => !kept.has(message))
+    this.disk.pushedOut = Math.max(this.disk.pushedOut, out?.timestamp ?? 0)
     this.disk.file = { lines: backlog.messages.map(lineOf), mtime: backlog.timestamp }
     this.#keep(backlog)
   }
@@ -71,6 +91,8 @@ class Process {
     this.disk.had.add(backlog.timestamp)
     this.known = backlog
     this.#signature = this.disk.signature
+    this.disk.standings.push(standingOf(backlog))
+    this.disk.isStandingLost = false
     return backlog
   }
 }
@@ -86,6 +108,8 @@ class Client {
     const backlog = process.look()
     const news = newsFrom(backlog, this.timestamp)
     if (news) {
+      const isToldAll = this.timestamp === 0 || this.timestamp >= process.disk.pushedOut || news.reset || news.gap
+      if (!isToldAll) return 'is not told of a gap'
       const ids = new Set(news.messages.map(({ id }) => id))
       const before = news.reset || this.timestamp === 0 ? [] : news.gap ? this.shown.filter(({ id }) => !ids.has(id)) : this.shown
       this.shown = [...before, ...news.messages]
@@ -126,6 +150,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('touch' as const), mtime: fc.constantFrom(1, START - 5000, START + 50, START + 1e11) }),
   fc.record({ do: fc.constant('rm' as const) }),
   fc.record({ do: fc.constant('restart' as const), by: fc.nat(1) }),
+  fc.record({ do: fc.constant('power cut' as const), loses: fc.nat(8) }),
   { weight: 3, arbitrary: fc.record({ do: fc.constant('clock' as const), by: fc.constantFrom(1, 7, 1000, 3_600_000, -1, -3_600_000) }) },
 )
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
@@ -167,13 +192,19 @@ test(`after ${RUNS} sequences of posts, edits, restarts and clock steps every cl
       if (action.do === 'come')
         for (let n = 0; n < action.times; n++) processes[action.by ? 1 : 0].post({ type: n % 2 ? 'part' : 'join', nick: 'ann', msg: '' })
       if (action.do === 'restart') processes[action.by ? 1 : 0].restart()
+      if (action.do === 'power cut') {
+        for (const process of processes) process.restart()
+        disk.lose(action.loses)
+      }
       if (action.do === 'clock') disk.now = Math.max(START - 4_000_000, disk.now + action.by)
-      // A room that vanishes while nobody runs begins anew, and may come to an old timestamp: that is not for the model.
-      if (action.do === 'rm' && processes.every(({ known }) => !known)) continue
-      // Nor one that is edited then while the clock is behind: its file looks older than what it replaced, and nobody knows better.
-      if (processes.every(({ known }) => !known)) disk.now = Math.max(disk.now, ...disk.had)
+      // Where nobody knows how far clients were told, a room that is changed may come to an old timestamp: that is not for the model.
+      if (disk.isStandingLost && processes.every(({ known }) => !known)) {
+        if (action.do === 'rm') continue
+        disk.now = Math.max(disk.now, ...disk.had)
+      }
       // A person is slower than the news of a commit: whoever runs has been told of it before the next edit.
-      if (!['post', 'poll', 'restart', 'clock'].includes(action.do)) for (const process of processes) if (process.known) process.look()
+      if (!['post', 'poll', 'restart', 'power cut', 'clock'].includes(action.do))
+        for (const process of processes) if (process.known) process.look()
       if (byHand(disk, action)) {
         // Whoever runs is told of it: all settle on one file, and leave it alone then.
         for (const process of processes) if (process.known) process.look()

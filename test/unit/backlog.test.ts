@@ -1,6 +1,6 @@
 /** The rules of how a room goes on, without a clock or a file. */
 import test from 'ava'
-import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Found, type Limits } from '../../server/backlog.ts'
+import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Found, type Limits, type Standing } from '../../server/backlog.ts'
 import { lineOf, readLine } from '../../server/message.ts'
 
 const LIMITS: Limits = { backlog: 4, maxMessage: 1000, maxFile: 100_000 }
@@ -14,9 +14,20 @@ function said(...texts: string[]): Backlog {
 const linesOf = ({ messages }: Backlog): string[] => messages.map(lineOf)
 const textsOf = ({ messages }: Pick<Backlog, 'messages'>): string[] => messages.map(({ msg }) => msg)
 
+/** Nobody wrote down where the room stands. */
+const NOT_NOTED: Standing = { timestamp: 0, dropped: 0 }
+
 /** The file as somebody left it: these lines, and the mtime of what was written last. */
 function found(lines: readonly string[], mtime: number, more: Partial<Found> = {}): Found {
-  return { lines: lines.map((line) => readLine(line, LIMITS.maxMessage)), clean: true, legible: true, mtime, edited: 0, ...more }
+  return {
+    lines: lines.map((line) => readLine(line, LIMITS.maxMessage)),
+    clean: true,
+    legible: true,
+    mtime,
+    edited: 0,
+    standing: NOT_NOTED,
+    ...more,
+  }
 }
 
 test('news: the same timestamp parks, 0 gets everything, an older one what is newer', (t) => {
