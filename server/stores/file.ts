@@ -180,7 +180,7 @@ class FileStore implements Store {
 
   append: Store['append'] = async (room, drafts) => {
     const isNew = room !== LOBBY && !(await this.has(room))
-    if (isNew) this.#makePlace(room)
+    if (isNew) await this.#makePlace(room)
     try {
       return await this.#file(room).append(drafts)
     } finally {
@@ -190,9 +190,11 @@ class FileStore implements Store {
   }
 
   /** The lobby always has a place: some clients know no other room. */
-  #makePlace(room: RoomName): void {
-    if (this.#index.size + this.#making.size >= this.#options.maxRooms && !this.#making.has(room))
-      throw new RoomfileError('too_many_rooms', `there are ${this.#options.maxRooms} rooms, and there may be no more`)
+  async #makePlace(room: RoomName): Promise<void> {
+    const { maxRooms } = this.#options
+    const isFull = (): boolean => this.#index.size + this.#making.size >= maxRooms && !this.#making.has(room)
+    if (isFull()) await this.#index.lookForGone()
+    if (isFull()) throw new RoomfileError('too_many_rooms', `there are ${maxRooms} rooms, and there may be no more`)
     this.#making.add(room)
   }
 

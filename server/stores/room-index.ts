@@ -3,7 +3,7 @@
  * never all rooms. A slow look at what was not looked at for a while takes the place of hints that did not come.
  * Knows files and their lines; what is in a room is room-file.ts's affair.
  */
-import { readdir, stat, type FileHandle } from 'node:fs/promises'
+import { lstat, readdir, stat, type FileHandle } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import { BUDGETS } from '../budgets.ts'
 import { fromSystem } from '../errors.ts'
@@ -54,6 +54,8 @@ export class RoomIndex {
   #entries = new Map<RoomName, Entry>()
   /** Names that something happened to, and that are not known as rooms. */
   readonly #hinted = new Set<RoomName>()
+  /** Rooms that something happened to: they may be gone. */
+  readonly #touched = new Set<RoomName>()
   /** When the directory was last read (monotonic). */
   #readAt = -Infinity
   /** What was looked at before then has to be looked at again. */
@@ -85,7 +87,7 @@ export class RoomIndex {
     this.#hints += 1
     const entry = room && this.#entries.get(room)
     if (entry) entry.hintedAt = performance.now()
-    else if (room) this.#hinted.add(room)
+    if (room) (entry ? this.#touched : this.#hinted).add(room)
     else this.#staleAt = performance.now()
   }
 
@@ -94,6 +96,13 @@ export class RoomIndex {
     const now = performance.now()
     if (this.#readAt <= this.#staleAt || this.#readAt < now - this.#options.times.safetyLook) await this.#readNames(now)
     else await Promise.all([...this.#hinted].map((room) => this.#files(() => this.#lookForNew(room))))
+  })
+
+  /** Learns which of the rooms that something happened to are gone. Calls that come while that goes on share the next look. */
+  readonly lookForGone = sharing(async () => {
+    const touched = [...this.#touched]
+    this.#touched.clear()
+    await Promise.all(touched.map((room) => this.#files(() => this.#forgetIfGone(room))))
   })
 
   /** @throws RoomfileError `not_readable` when the directory cannot be read */
@@ -134,6 +143,7 @@ export class RoomIndex {
 
   async #readNames(now: number): Promise<void> {
     this.#hinted.clear() // of what they tell, the names that are read from here on know
+    this.#touched.clear()
     const names = await readdir(this.#options.directory)
     this.#options.onNames(names)
     const rooms = names.flatMap((name) => this.#options.roomOf(name) ?? [])
@@ -153,6 +163,10 @@ export class RoomIndex {
     this.#entries.set(room, newEntry())
     this.#names.splice(this.#placeBehind(room), 0, room)
     this.#version += 1
+  }
+
+  async #forgetIfGone(room: RoomName): Promise<void> {
+    if (!(await isThere(this.#options.pathOf(room)))) this.#forget(room)
   }
 
   #forget(room: RoomName): void {
@@ -237,6 +251,14 @@ export class RoomIndex {
     }
     return from
   }
+}
+
+/** Whether there is a file, good or bad. */
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+  )
 }
 
 function newEntry(): Entry {

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net'
 import ava, { type ExecutionContext } from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
 import { poll, post, send, type Answer } from '../helpers/chat.ts'
+import { TEST_LIMIT_MS } from '../helpers/limits.ts'
 import { needing } from '../helpers/needing.ts'
 import { UTIL_LINUX } from '../helpers/programs.ts'
 import { serve, serveProcess } from '../helpers/serve.ts'
@@ -48,8 +49,8 @@ test('of rooms that are made at the same moment no more are made than may be', a
   t.is((await readdir(directory)).filter((name) => name.endsWith('.jsonl')).length, 5)
 })
 
-test('a room that was removed by hand leaves its place to another', async (t) => {
-  const { url, file } = await serve(t, { maxRooms: 2, rateLimit: 0, times: { safetyLook: 100 } })
+test('a room that was removed by hand leaves its place to another as soon as the directory says so', async (t) => {
+  const { url, file } = await serve(t, { maxRooms: 2, rateLimit: 0, times: { safetyLook: 2 * TEST_LIMIT_MS } })
   await say(url, 'a')
   await say(url, 'b')
   t.is(codeOf(await say(url, 'c')), 'too_many_rooms')
