@@ -35,6 +35,8 @@ export interface Times {
   readonly watchRetry: number
   /** Another process may hold a room for this long before a post is refused. */
   readonly lock: number
+  /** And for this long before a poll goes on without what was written meanwhile: it is told as soon as the room is free. */
+  readonly readLock: number
   /** [php] its client gives up after 900 s and can not go on from there: it gets its answer before. */
   readonly phpPoll: number
   /** [node_chat] a poll ends, empty, after 30 s. */
@@ -72,6 +74,7 @@ export const TIMES: Times = {
   directoryLook: 250,
   watchRetry: 5000,
   lock: 10_000,
+  readLock: 500,
   phpPoll: 840_000,
   nodeChatPoll: 30_000,
   geventPoll: 3_600_000,

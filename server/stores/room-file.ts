@@ -30,9 +30,9 @@ import { Dropped } from './dropped.ts'
 import type { Holders } from './holders.ts'
 import { placeOf, type Place } from './place.ts'
 import { stateOfBytes } from './replaced.ts'
-import { RoomLock } from './room-lock.ts'
+import { RoomLock, untilHeld } from './room-lock.ts'
 import { Sightings } from './sightings.ts'
-import { foundIn, linesIn, MISSING, snapshotOf, type Snapshot } from './snapshot.ts'
+import { committedPart, foundIn, linesIn, MISSING, snapshotOf, type Snapshot } from './snapshot.ts'
 import { Versions } from './versions.ts'
 
 /** How many times a post waits for an edit to become quiet, before it takes the file as it is. */
@@ -82,8 +82,12 @@ export class RoomFile {
   readonly #versions: Versions
   readonly #sightings: Sightings
   readonly #dropped = new Dropped()
-  /** The end of the queue in which the looks and commits of this process stand. */
+  /** The end of the queue in which the looks and commits of this process stand. Nobody waits for another process in it. */
   #queue: Promise<unknown> = Promise.resolve()
+  /** What is under way and may come to the queue again. */
+  readonly #underWay = new Set<Promise<void>>()
+  /** Since when another process holds the room, when that was found last (both monotonic), and what the file was then. */
+  #busy: { readonly since: number; readonly foundAt: number; readonly signature: Signature } | undefined
   #known: Backlog | undefined
   /** In place of `#known` and its bytes, when they were let go. */
   #letGo: LetGo | undefined
@@ -111,7 +115,7 @@ export class RoomFile {
       ...options,
       room: this.#name,
       place: () => this.#place,
-      locked: (work) => this.#inTurn(() => this.#lock.hold(work)),
+      locked: (work) => this.#locked(work, times.lock),
       newIn: (lines) => this.#newIn(lines),
       carried: lookAgain,
     })
@@ -119,33 +123,36 @@ export class RoomFile {
   }
 
   /**
-   * What the room holds. The file is read only if it changed. What cannot be taken in now does not end reading: the room is as it was
-   * known last, or as its file stands.
+   * What the room holds. The file is read only if it changed. What cannot be taken in now does not end reading, nor does another process
+   * that holds the room: the room is as it was known last, or as its file stands.
    */
   read(): Promise<Backlog> {
-    return this.#inTurn(async () => {
-      try {
-        return await this.#look()
-      } catch (error) {
-        const backlog = await this.#asItStands(error)
-        this.#options.warn('could not take in what was written to a room', { room: this.#name, error })
-        return backlog
-      }
-    }).catch((error: unknown) => {
-      throw fromSystem(error, 'not_readable')
-    })
+    return this.#during(() => this.#look().catch((error: unknown) => this.#inTurn(() => this.#readInSpiteOf(error)))).catch(
+      (error: unknown) => {
+        throw fromSystem(error, 'not_readable')
+      },
+    )
   }
 
   async #look(): Promise<Backlog> {
-    const isSettled = this.#known && !this.#unquiet && !this.#versions.mayBeAdopted
-    if (isSettled && (await this.#signatureNow()) === this.#signature && !(await this.#isRemovalNoted())) return this.#known as Backlog
-    if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
+    const { times } = this.#options
+    const settledBefore = await this.#inTurn(() => this.#settledBefore())
+    if (settledBefore) return settledBefore
+    const wait = this.#busySince === undefined ? times.readLock : 0
     for (let patience = PATIENCE; ; patience--) {
-      const settled = await this.#lock.hold(() => this.#settle([], this.#known !== undefined || patience > 0))
+      const settled = await this.#locked(() => this.#settle([], this.#known !== undefined || patience > 0), wait)
       const backlog = settled?.backlog ?? this.#known
       if (backlog) return backlog
-      await delay(this.#options.times.quiet) // what was known is let go: nothing can be said until the edit is quiet
+      await delay(times.quiet) // what was known is let go: nothing can be said until the edit is quiet
     }
+  }
+
+  /** What is known, if the file is still as it was then. */
+  async #settledBefore(): Promise<Backlog | undefined> {
+    const isSettled = this.#known && !this.#unquiet && !this.#versions.mayBeAdopted
+    if (isSettled && (await this.#signatureNow()) === this.#signature && !(await this.#isRemovalNoted())) return this.#known
+    if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
+    return undefined
   }
 
   /** Whether another process has taken in that the file is gone, where we never saw it there. */
@@ -154,17 +161,38 @@ export class RoomFile {
     return (await this.#lock.read()).edited > (this.#known?.edited ?? 0)
   }
 
+  async #readInSpiteOf(error: unknown): Promise<Backlog> {
+    const { warn, times } = this.#options
+    const isBusy = error instanceof RoomfileError && error.code === 'room_busy'
+    const now = performance.now()
+    const since = this.#busySince ?? now
+    if (!isBusy || now - since > times.lock) warn('could not take in what was written to a room', { room: this.#name, error })
+    if (!isBusy) return this.#asItStands(error)
+    this.#lookAgainSoon()
+    const signature = await this.#signatureNow()
+    const isSame = signature === this.#busy?.signature
+    this.#busy = { since, foundAt: now, signature }
+    return (isSame && this.#known) || this.#asItStands(error)
+  }
+
+  /** Since when another process holds the room, as far as was found just now. */
+  get #busySince(): number | undefined {
+    const { since, foundAt = -Infinity } = this.#busy ?? {}
+    return performance.now() - foundAt < this.#options.times.readLock ? since : undefined
+  }
+
   /**
-   * A room where nothing can be locked or written: its file says all, if it is as a commit left it; else the room is what it was known as.
+   * A room where nothing can be locked or written: its file says all, as far as a commit left it so; else the room is what it was known as.
+   * What was added behind that has no place in the room until it can be locked.
    * @param error what was wrong, where nothing was known
    */
   async #asItStands(error: unknown): Promise<Backlog> {
     try {
-      const snapshot = await this.#snapshot()
+      const snapshot = committedPart(await this.#snapshot(), this.#options.limits)
       try {
         const seen = snapshot.handle && (await this.#see(snapshot, true))
         if (!seen || seen.rewrite || seen.edit) throw error
-        if (snapshot.signature !== this.#signature) await this.#adopt(snapshot, seen)
+        if (seen.backlog !== this.#known) await this.#adopt(snapshot, seen)
         return seen.backlog
       } finally {
         await this.#closeUnlessKept(snapshot.handle)
@@ -190,11 +218,12 @@ export class RoomFile {
 
   /** Adds messages in one commit, behind whatever others have written until then. */
   append(drafts: readonly Draft[]): Promise<Appended> {
-    return this.#inTurn(async () => {
+    const { times } = this.#options
+    return this.#during(async () => {
       for (let patience = PATIENCE; ; patience--) {
-        const appended = await this.#lock.hold(() => this.#settle(drafts, patience > 0))
+        const appended = await this.#locked(() => this.#settle(drafts, patience > 0), times.lock)
         if (appended) return appended
-        await delay(this.#options.times.quiet)
+        await delay(times.quiet)
       }
     }).catch((error: unknown) => {
       throw fromSystem(error, 'not_kept')
@@ -231,7 +260,7 @@ export class RoomFile {
 
   /** Looks for versions of the file that a process left which was killed, and watches them. */
   adopt(): Promise<void> {
-    return this.#inTurn(() => this.#lock.hold(() => this.#versions.adopt()))
+    return this.#locked(() => this.#versions.adopt(), this.#options.times.lock)
   }
 
   /** Closes the lock's file, and the room's own, until they are needed again. */
@@ -247,10 +276,11 @@ export class RoomFile {
     return this.#versions.areHeld()
   }
 
-  close(): Promise<void> {
-    this.#isClosed = true // whatever is still before it in the queue sets no timer any more
+  async close(): Promise<void> {
+    this.#isClosed = true // whatever is still before it sets no timer any more
     clearTimeout(this.#lookTimer)
     this.#versions.stop()
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     return this.#inTurn(async () => {
       try {
         await this.#versions.close((work) => this.#lock.hold(work))
@@ -259,6 +289,27 @@ export class RoomFile {
         await this.#lock.close()
       }
     })
+  }
+
+  /** Runs work in its turn, while no other process may. Who waits for another process holds up nobody here. @throws RoomfileError `room_busy` */
+  #locked<T>(work: () => Promise<T>, wait: number): Promise<T> {
+    const held = async (): Promise<T> => {
+      this.#busy = undefined
+      return work()
+    }
+    return this.#during(() => untilHeld(() => this.#inTurn(() => this.#lock.attempt(held)), wait))
+  }
+
+  /** Work of several turns, which `close` waits for. */
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#underWay.add(promise)
+    try {
+      return await work()
+    } finally {
+      this.#underWay.delete(promise)
+      resolve()
+    }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -36,6 +36,22 @@ export interface Note extends NotedEdit {
   readonly standing: Standing
 }
 
+/** What was done under a lock. */
+export interface Held<T> {
+  readonly result: T
+}
+
+/** Attempts to hold a lock again and again, for so many milliseconds. @throws RoomfileError `room_busy` */
+export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, patience: number): Promise<T> {
+  const end = performance.now() + patience
+  for (;;) {
+    const held = await attempt()
+    if (held) return held.result
+    if (performance.now() > end) throw new RoomfileError('room_busy')
+    await delay(1 + Math.random() * 2)
+  }
+}
+
 export class RoomLock {
   readonly #locate: () => string
   readonly #patience: number
@@ -46,7 +62,7 @@ export class RoomLock {
 
   /**
    * @param locate where the lock's file is at the moment
-   * @param patience milliseconds that another process may hold the room before `hold` fails
+   * @param patience milliseconds that another process may hold the lock before `hold` fails
    * @param opened called each time that the lock's file is needed, and open from then on until `close`
    */
   constructor(locate: () => string, patience: number, opened: () => void = () => {}) {
@@ -56,23 +72,25 @@ export class RoomLock {
   }
 
   /** Runs `work` while no other process may. One at a time within a process, too: the caller sees to that. @throws RoomfileError `room_busy` */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    const { fd } = await this.#lock()
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return untilHeld(() => this.attempt(work), this.#patience)
+  }
+
+  /** Runs `work` if no other process has the lock at this moment. @returns undefined if one has */
+  async attempt<T>(work: () => Promise<T>): Promise<Held<T> | undefined> {
+    const handle = await this.#lock()
+    if (!handle) return undefined
     try {
-      return await work()
+      return { result: await work() }
     } finally {
-      unlock(fd)
+      unlock(handle.fd)
     }
   }
 
-  async #lock(): Promise<FileHandle> {
-    const end = performance.now() + this.#patience
+  async #lock(): Promise<FileHandle | undefined> {
     for (;;) {
       const handle = (this.#handle ??= await this.#open())
-      while (!tryLock(handle.fd)) {
-        if (performance.now() > end) throw new RoomfileError('room_busy')
-        await delay(1 + Math.random() * 2)
-      }
+      if (!tryLock(handle.fd)) return undefined
       if (await this.#isStillCurrent(handle)) {
         this.#opened()
         return handle

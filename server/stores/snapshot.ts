@@ -13,6 +13,11 @@ import type { Place } from './place.ts'
 
 export const MISSING: Signature = 'missing'
 
+/** The signature of a part of a file: no file has it. */
+const PART: Signature = 'part'
+
+const NEWLINE = 0x0a
+
 const BOM = /^\ufeff/
 
 export interface Snapshot {
@@ -55,6 +60,19 @@ export async function snapshotOf(place: Place, known: KnownVersion | undefined, 
     await handle.close()
     throw error
   }
+}
+
+/** A file up to the last line that a commit wrote, as it was before others added to it. */
+export function committedPart(snapshot: Snapshot, { maxMessage }: Limits): Snapshot {
+  const { bytes } = snapshot
+  for (let end = bytes.lastIndexOf(NEWLINE) + 1; end > 0;) {
+    const start = bytes.subarray(0, end - 1).lastIndexOf(NEWLINE) + 1
+    const { stamp } = readLine(bytes.toString('utf8', start, end - 1), maxMessage)
+    if (!stamp) end = start
+    else if (end === bytes.length) break
+    else return { ...snapshot, bytes: bytes.subarray(0, end), mtime: stamp.timestamp, signature: PART }
+  }
+  return snapshot
 }
 
 function asKnown(place: Place, handle: FileHandle, stats: BigIntStats, bytes: Buffer): Snapshot {
