@@ -13,8 +13,9 @@ const PROC = '/proc'
 /** What the kernel adds to the path of a file that has no name any more. */
 const UNNAMED = / \(deleted\)$/
 
-/** `O_WRONLY` or `O_RDWR`, in the flags of an open file. */
+/** In the flags of an open file: `O_WRONLY` or `O_RDWR`, and `O_APPEND`, with which nothing can be written but at the end. */
 const WRITES = 0o3
+const APPENDS = 0o2000
 
 /** One file, whatever its name. */
 export type FileKey = string
@@ -35,9 +36,12 @@ export interface Held {
   readonly fd: number
 }
 
+/** How a file is open for writing: by programs that can only add to it, or by one that can write over it. */
+type Use = 'added to' | 'written over'
+
 export class Holders {
   #wanted: Held[] = []
-  #held: ReadonlySet<FileKey> = new Set()
+  #held: ReadonlyMap<FileKey, Use> = new Map()
   /** When the next look costs little, all in all (monotonic). */
   #restedAt = -Infinity
 
@@ -51,7 +55,14 @@ export class Holders {
     if (files.length === 0) return new Set()
     this.#wanted.push(...files)
     await this.#look()
-    return this.#held
+    return new Set(this.#held.keys())
+  }
+
+  /** Whether a program has this file open that can write over what is in it. */
+  async mayBeWrittenOver(file: Held): Promise<boolean> {
+    this.#wanted.push(file)
+    await this.#look()
+    return this.#held.get(file.key) === 'written over'
   }
 
   readonly #look = sharing(async () => {
@@ -64,21 +75,23 @@ export class Holders {
   })
 }
 
-async function heldAmong(files: readonly Held[]): Promise<ReadonlySet<FileKey>> {
+async function heldAmong(files: readonly Held[]): Promise<ReadonlyMap<FileKey, Use>> {
   const wanted = new Set(files.map(({ key }) => key))
   const ours = new Set(files.map(({ fd }) => String(fd)))
-  const held = new Set<FileKey>()
+  const paths = new Set(files.map(({ fd }) => pathAt('self', fd)))
+  const held = new Map<FileKey, Use>()
   let looked = 0
   for (const process of namesIn(PROC)) {
     if (!/^\d+$/.test(process)) continue
     const isSelf = process === String(pid)
     const descriptors = namesIn(`${PROC}/${process}/fd`).filter((descriptor) => !(isSelf && ours.has(descriptor)))
     looked += descriptors.length
-    if (looked > BUDGETS.descriptors) return wanted // nobody can say in time: better one too many
+    if (looked > BUDGETS.descriptors) return new Map(files.map(({ key }) => [key, 'added to'])) // nobody can say in time: better one too many
     for (const [i, descriptor] of descriptors.entries()) {
       if (i % IN_A_ROW === 0) await turn() // posts come between
-      const key = keyAt(process, descriptor)
-      if (key !== undefined && wanted.has(key) && writes(process, descriptor)) held.add(key)
+      const key = keyAt(process, descriptor, paths)
+      const use = key !== undefined && wanted.has(key) ? useOf(process, descriptor) : undefined
+      if (key !== undefined && use && held.get(key) !== 'written over') held.set(key, use)
     }
   }
   return held
@@ -95,24 +108,34 @@ function namesIn(directory: string): string[] {
 
 /**
  * The file that a descriptor stands for. Its path is asked first: to ask for the file itself may take for ever on a disk that is away, and only
- * one without a name, or below a directory of versions, can be of those that are looked for.
+ * one without a name, below a directory of versions, or at one of these paths can be of those that are looked for.
  */
-function keyAt(process: string, descriptor: string): FileKey | undefined {
-  const path = `${PROC}/${process}/fd/${descriptor}`
+function keyAt(process: string, descriptor: string, paths: ReadonlySet<string | undefined>): FileKey | undefined {
+  const path = pathAt(process, descriptor)
+  if (path === undefined || !(UNNAMED.test(path) || path.includes('/.roomfile/') || paths.has(path))) return undefined
   try {
-    const target = readlinkSync(path)
-    if (!UNNAMED.test(target) && !target.includes('/.roomfile/')) return undefined
-    return fileKeyOf(statSync(path, { bigint: true }))
+    return fileKeyOf(statSync(`${PROC}/${process}/fd/${descriptor}`, { bigint: true }))
   } catch {
-    return undefined // closed meanwhile, or not ours to see
+    return undefined // closed meanwhile
   }
 }
 
-function writes(process: string, descriptor: string): boolean {
+/** The path of an open file, as the kernel tells it; undefined where it is closed meanwhile, or not ours to see. */
+function pathAt(process: string, descriptor: string | number): string | undefined {
   try {
-    const [, flags = '0'] = /^flags:\s*(\d+)/m.exec(readFileSync(`${PROC}/${process}/fdinfo/${descriptor}`, 'latin1')) ?? []
-    return (Number.parseInt(flags, 8) & WRITES) !== 0
+    return readlinkSync(`${PROC}/${process}/fd/${descriptor}`)
   } catch {
-    return false
+    return undefined
+  }
+}
+
+function useOf(process: string, descriptor: string): Use | undefined {
+  try {
+    const [, octal = '0'] = /^flags:\s*(\d+)/m.exec(readFileSync(`${PROC}/${process}/fdinfo/${descriptor}`, 'latin1')) ?? []
+    const flags = Number.parseInt(octal, 8)
+    if ((flags & WRITES) === 0) return undefined
+    return (flags & APPENDS) === 0 ? 'written over' : 'added to'
+  } catch {
+    return undefined
   }
 }

@@ -34,8 +34,9 @@ import { RoomLock, untilHeld } from './room-lock.ts'
 import { Sightings } from './sightings.ts'
 import { committedPart, foundIn, linesIn, MISSING, snapshotOf, type Snapshot } from './snapshot.ts'
 import { Versions } from './versions.ts'
+import { Writing } from './writing.ts'
 
-/** How many times a post waits for an edit to become quiet, before it takes the file as it is. */
+/** How many times a post waits for an edit to become quiet, before it takes the file as it is, unless a program has it open. */
 const PATIENCE = 3
 
 /** How many times a post starts anew because somebody put another file in place while it was being written. */
@@ -101,8 +102,7 @@ export class RoomFile {
   readonly #keptAside = new WeakSet<Message>()
   /** The state in which the file was kept aside as it was found. */
   #keptWhole: string | undefined
-  /** A state that waits to be quiet, and when it was first seen (monotonic). */
-  #unquiet: { readonly signature: Signature; readonly seen: number } | undefined
+  readonly #writing: Writing
   #lookTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -111,6 +111,7 @@ export class RoomFile {
     this.#options = options
     this.#lock = new RoomLock(() => this.#place.lock, times.lock, options.lockOpened)
     this.#sightings = new Sightings(times)
+    this.#writing = new Writing(options.holders, times)
     this.#versions = new Versions({
       ...options,
       room: this.#name,
@@ -149,7 +150,7 @@ export class RoomFile {
 
   /** What is known, if the file is still as it was then. */
   async #settledBefore(): Promise<Backlog | undefined> {
-    const isSettled = this.#known && !this.#unquiet && !this.#versions.mayBeAdopted
+    const isSettled = this.#known && !this.#writing.isUnderWay && !this.#versions.mayBeAdopted
     if (isSettled && (await this.#signatureNow()) === this.#signature && !(await this.#isRemovalNoted())) return this.#known
     if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
     return undefined
@@ -161,6 +162,7 @@ export class RoomFile {
     return (await this.#lock.read()).edited > (this.#known?.edited ?? 0)
   }
 
+  /** What is told where a look has failed. */
   async #readInSpiteOf(error: unknown): Promise<Backlog> {
     const { warn, times } = this.#options
     const isBusy = error instanceof RoomfileError && error.code === 'room_busy'
@@ -192,7 +194,7 @@ export class RoomFile {
       try {
         const seen = snapshot.handle && (await this.#see(snapshot, true))
         if (!seen || seen.rewrite || seen.edit) throw error
-        if (seen.backlog !== this.#known) await this.#adopt(snapshot, seen)
+        if (snapshot.signature !== this.#signature) await this.#adopt(snapshot, seen)
         return seen.backlog
       } finally {
         await this.#closeUnlessKept(snapshot.handle)
@@ -233,13 +235,13 @@ export class RoomFile {
   /** Whether the file is still what it was at this timestamp, and nothing waits to be taken in. */
   async isAt(timestamp: Timestamp): Promise<boolean> {
     const known = this.#known ?? this.#letGo?.backlog
-    return known?.timestamp === timestamp && !this.#unquiet && (await this.#signatureNow()) === this.#signature
+    return known?.timestamp === timestamp && !this.#writing.isUnderWay && (await this.#signatureNow()) === this.#signature
   }
 
   /** Lets go of what the room holds, which is in the file. */
   letGo(): Promise<void> {
     return this.#inTurn(async () => {
-      if (!this.#known || this.#unquiet || this.#signature === MISSING) return
+      if (!this.#known || this.#writing.isUnderWay || this.#signature === MISSING) return
       const { timestamp, edited, dropped } = this.#known
       this.#letGo = { backlog: { timestamp, edited, dropped }, digest: digestOf(this.#bytes), bytes: new WeakRef(this.#bytes) }
       this.#known = undefined
@@ -353,7 +355,7 @@ export class RoomFile {
   async #see(snapshot: Snapshot, patient: boolean): Promise<Seen | undefined> {
     await this.#recall(snapshot)
     const known = this.#known
-    const isSame = known && !this.#unquiet && snapshot.signature === this.#signature
+    const isSame = known && !this.#writing.isUnderWay && snapshot.signature === this.#signature
     if (isSame && snapshot.handle) return unchanged(known)
     const noted = await this.#lock.read()
     const { edited } = noted
@@ -363,7 +365,7 @@ export class RoomFile {
       return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
 
     const end = snapshot.bytes.lastIndexOf('\n') + 1
-    const isQuiet = onceAsked(() => this.#isQuiet(snapshot)) // it may become so between two questions
+    const isQuiet = onceAsked(() => this.#writing.isQuiet(snapshot, known ? undefined : snapshot.mtime)) // it may become so between two questions
     const waits = end < snapshot.bytes.length && !isQuiet()
     const found = foundIn(snapshot, waits ? end : snapshot.bytes.length, { edited, standing }, this.#options.limits)
     // A line that is still being written explains an mtime that no message has.
@@ -379,9 +381,9 @@ export class RoomFile {
     const isFirst = known === undefined && this.#letGo === undefined
     const rewrite = taken.rewrite && snapshot.handle !== undefined
     const isSettled = isFirst || (isPeers && !rewrite)
-    const early = taken.edit && patient && !isSettled && !isQuiet()
+    const early = taken.edit && !isSettled && ((patient && !isQuiet()) || (await this.#writing.isHeld(snapshot)))
     if (waits || early) this.#lookAgainSoon()
-    else this.#unquiet = undefined
+    else this.#writing.end()
     if (early) return undefined
     return {
       ...taken,
@@ -421,13 +423,6 @@ export class RoomFile {
   async #versionBytes(): Promise<Buffer | undefined> {
     const handle = this.#handle
     return handle && readExactly(handle, 0, Math.min(fstatSync(handle.fd).size, this.#letGo?.digest.length ?? 0))
-  }
-
-  /** Whether the file has stayed in one state for a moment. */
-  #isQuiet({ signature, mtime }: Snapshot): boolean {
-    if (!this.#known && Date.now() - mtime > this.#options.times.quiet) return true
-    if (this.#unquiet?.signature !== signature) this.#unquiet = { signature, seen: performance.now() }
-    return performance.now() - this.#unquiet.seen >= this.#options.times.quiet
   }
 
   #snapshot(): Promise<Snapshot> {

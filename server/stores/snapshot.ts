@@ -13,9 +13,6 @@ import type { Place } from './place.ts'
 
 export const MISSING: Signature = 'missing'
 
-/** The signature of a part of a file: no file has it. */
-const PART: Signature = 'part'
-
 const NEWLINE = 0x0a
 
 const BOM = /^\ufeff/
@@ -62,15 +59,15 @@ export async function snapshotOf(place: Place, known: KnownVersion | undefined, 
   }
 }
 
-/** A file up to the last line that a commit wrote, as it was before others added to it. */
+/** A file up to the last line that a commit wrote, as it was before others added to it. No file has the signature of a part. */
 export function committedPart(snapshot: Snapshot, { maxMessage }: Limits): Snapshot {
-  const { bytes } = snapshot
+  const { bytes, signature } = snapshot
   for (let end = bytes.lastIndexOf(NEWLINE) + 1; end > 0;) {
     const start = bytes.subarray(0, end - 1).lastIndexOf(NEWLINE) + 1
     const { stamp } = readLine(bytes.toString('utf8', start, end - 1), maxMessage)
     if (!stamp) end = start
     else if (end === bytes.length) break
-    else return { ...snapshot, bytes: bytes.subarray(0, end), mtime: stamp.timestamp, signature: PART }
+    else return { ...snapshot, bytes: bytes.subarray(0, end), mtime: stamp.timestamp, signature: `${signature}:${end}` }
   }
   return snapshot
 }

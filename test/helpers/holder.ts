@@ -52,6 +52,8 @@ export interface Rewriter {
   readonly rewrite: (text: string) => Promise<void>
   /** Writes behind what it wrote before. */
   readonly write: (text: string) => Promise<void>
+  /** Closes the file. */
+  readonly letGo: () => Promise<void>
 }
 
 /** A program that opens a file to read and write it, and writes it anew in place. */
@@ -66,9 +68,10 @@ export async function rewriter(t: ExecutionContext, file: string): Promise<Rewri
       writeSync(fd, text)
       console.log('done')
     })`
-  const { tell } = await told(t, process.execPath, ['-e', script, file])
+  const { tell, end } = await told(t, process.execPath, ['-e', script, file])
   return {
     rewrite: (text) => tell(JSON.stringify({ afresh: true, text })),
     write: (text) => tell(JSON.stringify({ afresh: false, text })),
+    letGo: end,
   }
 }

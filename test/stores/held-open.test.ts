@@ -2,7 +2,7 @@
  * Programs that keep the room's file open while posts replace it: what they add is heard for as long as they hold it, also after a restart;
  * what they write anew in a file that has lost its name is kept, and repeats nothing.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
@@ -201,7 +201,7 @@ async function bytesAside({ directory }: Room): Promise<string> {
 }
 
 test('who writes a copy of the room so slowly that it is taken in before its end repeats nothing', async (t) => {
-  const server = await serve(t, { times: { ...TIMES, quiet: 10, grace: TEST_LIMIT_MS } })
+  const server = await serve(t, { times: { ...TIMES, quiet: 10, edit: 50, grace: TEST_LIMIT_MS } })
   const posts = numbered('post', 4)
   for (const msg of posts) await post(server.url, 'lobby', { msg })
   const lines = (await readFile(server.file('lobby'), 'utf8')).split(/(?<=\n)/)
@@ -215,4 +215,45 @@ test('who writes a copy of the room so slowly that it is taken in before its end
   await alice.stop()
   const texts = await said(server)
   t.deepEqual(texts.toSorted(), ['post 1', 'post 2', 'post 3', 'post 4', 'post 5', 'the end'])
+})
+
+/** A program has as long as it wants for an edit. */
+const PATIENT = { ...TIMES, quiet: 10, edit: TEST_LIMIT_MS }
+
+test('a file that is written anew in pieces is taken in when its writer has closed it, as one edit, and posts go behind it', async (t) => {
+  const server = await serve(t, { times: PATIENT })
+  const posts = numbered('post', 4)
+  for (const msg of posts) await post(server.url, 'lobby', { msg })
+  const lines = (await readFile(server.file('lobby'), 'utf8')).replace('post 2', 'post 2, by hand').split(/(?<=\n)/)
+  const alice = await follow(server)
+  const holder = await rewriter(t, server.file('lobby'))
+  await holder.rewrite('')
+  let isKept = false
+  const kept = post(server.url, 'lobby', { msg: 'post 5' }).finally(() => (isKept = true))
+  for (const line of lines) {
+    await delay(5 * PATIENT.quiet)
+    await holder.write(line)
+  }
+  await delay(5 * PATIENT.quiet)
+  t.deepEqual([alice.texts, alice.resets, isKept], [posts, 0, false])
+  await holder.letGo()
+  await kept
+  await alice.until(hears('post 5'))
+  await alice.stop()
+  const expected = ['post 1', 'post 2, by hand', 'post 3', 'post 4', 'post 5']
+  t.deepEqual([alice.texts, alice.resets, await said(server)], [expected, 1, expected])
+  t.deepEqual((await bytesAside(server)).match(/post \d/g), ['post 2'])
+})
+
+test('a file is emptied by hand that a program keeps open to add to it: nobody waits for that program', async (t) => {
+  const server = await serve(t, { times: PATIENT })
+  await post(server.url, 'lobby', { msg: 'post 1' })
+  const holder = await appender(t, server.file('lobby'))
+  const alice = await follow(server)
+  await truncate(server.file('lobby'))
+  await alice.until(({ resets }) => resets > 0)
+  await holder.say('held 1')
+  await alice.until(hears('held 1'))
+  await alice.stop()
+  t.deepEqual(alice.texts, ['held 1'])
 })
