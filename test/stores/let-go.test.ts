@@ -1,6 +1,8 @@
 /** A room whose messages were let go from memory is the same room: it goes on as if they had stayed, whatever happens to its file meanwhile. */
 import { appendFile, copyFile, readdir, readFile, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import ava, { type ExecutionContext } from 'ava'
 import { newsFrom, type Backlog, type Limits } from '../../server/backlog.ts'
 import type { RoomName } from '../../server/room-name.ts'
@@ -9,6 +11,9 @@ import { fileStore } from '../../server/stores/file.ts'
 import { freshDirectory } from '../helpers/serve.ts'
 
 const test = ava.serial
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const OPS = 'ops' as RoomName
 const LIMITS: Limits = { backlog: 5, maxMessage: 1000, maxFile: 100_000 }
@@ -132,6 +137,22 @@ for (const [name, edit] of Object.entries(edits)) {
     t.true(after.timestamp > backlog.timestamp)
   })
 }
+
+test('a room that was edited before is emptied and removed, and its bytes are nowhere any more: timestamps rise', async (t) => {
+  const { store, before, path } = await letGo(t)
+  await utimes(path, new Date('1999-01-01'), new Date('1999-01-01'))
+  const edited = await readAfter(store, before)
+  const { backlog } = await store.append(OPS, [{ msg: 'goes on' }])
+  t.true(edited.edited > 0 && backlog.timestamp > edited.timestamp)
+  store.letGo(OPS)
+  await truncate(path)
+  await rm(path)
+  collectGarbage() // of what was let go, memory may still have had the bytes
+  const empty = await store.read(OPS)
+  t.deepEqual(empty.messages, [])
+  t.true(empty.timestamp > backlog.timestamp)
+  t.true(newsFrom(empty, backlog.timestamp)?.reset)
+})
 
 test('whoever still reads the file and whoever asks later have the same bytes', async (t) => {
   const { store } = await letGo(t)
