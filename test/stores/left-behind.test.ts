@@ -2,12 +2,19 @@
 import { hash } from 'node:crypto'
 import { appendFile, mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
-import { poll, post } from '../helpers/chat.ts'
+import { poll, post, send } from '../helpers/chat.ts'
+import { randomOf } from '../helpers/random.ts'
 import { keptAside, said } from '../helpers/room-files.ts'
-import { serve, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serve, temporariesIn, type Served } from '../helpers/serve.ts'
 
 const test = ava.serial
+
+const MOVES = 30
+
+/** About as long as a commit takes. */
+const COMMIT_MS = 5
 
 interface Left {
   readonly directory: string
@@ -42,8 +49,7 @@ async function start(t: ExecutionContext, { directory }: Left): Promise<Served> 
 
 test('a file of a person that a commit took out, and had no time to put back, is kept aside', async (t) => {
   const there = await left(t)
-  const { ino } = await stat(there.file('lobby'), { bigint: true })
-  await writeFile(there.nameFor(Date.now(), ino + 1n, Buffer.from('')), 'by hand\n')
+  await writeFile(there.nameFor(Date.now(), 1n, Buffer.from('')), 'by hand\n')
   const server = await start(t, there)
   t.deepEqual(await said(there), ['one'])
   t.deepEqual(await keptAside(there), [Buffer.from('by hand\n')])
@@ -93,4 +99,42 @@ test('two servers find the same version: what is added to it is carried over onc
   for (const { url } of servers) while ((await poll(url, 'lobby')).msg !== 'late');
   for (const server of servers) await server.close()
   t.deepEqual(await said(there), ['one', 'late'])
+})
+
+/** Until no version of the rooms' files is left that is not theirs; a server that leaves one lets the test run into its timeout. */
+async function untilSwept({ url, directory }: Served): Promise<void> {
+  while ((await temporariesIn(directory)).length > 0) await poll(url, 'lobby', { wait: 0 })
+}
+
+test('the directory is taken away and put back under posts: what commits could not remove meanwhile goes while the server runs', async (t) => {
+  const random = randomOf(t)
+  const parent = await freshDirectory(t)
+  const directory = join(parent, 'data')
+  const server = await serve(t, { rateLimit: 0, times: { grace: 50 } }, directory)
+  const acknowledged: string[] = []
+  let posted = 0
+  const moving = new AbortController()
+  t.teardown(() => moving.abort())
+  const poster = (async () => {
+    for (; !moving.signal.aborted; posted++)
+      if ((await send(`${server.url}/rooms/lobby`, { body: `post ${posted}` })).status === 201) acknowledged.push(`post ${posted}`)
+  })()
+  for (let n = 0; n < MOVES; n++) {
+    const before = acknowledged.length
+    while (acknowledged.length === before) await turn()
+    await delay(random() * COMMIT_MS) // the instant is the point
+    await rename(directory, `${directory}.away`)
+    const refused = posted
+    while (posted === refused) await turn()
+    t.deepEqual(await readdir(parent), ['data.away'], 'something was made in its place')
+    await rename(`${directory}.away`, directory)
+  }
+  moving.abort()
+  await poster
+  await untilSwept(server)
+  const kept = new Set(await said(server))
+  t.deepEqual(
+    acknowledged.filter((text) => !kept.has(text)),
+    [],
+  )
 })
