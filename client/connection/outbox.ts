@@ -57,6 +57,9 @@ export interface Outbox {
  * An entry goes when the connection has delivered its message, or somebody cancelled it. One that the room refuses (too large, the nick
  * taken) fails and lets those behind it pass; whatever else keeps a message from its room is waited for, in order, for ever.
  *
+ * An entry is stored once, however often it is sent, for as long as the server knows its cid (PROTOCOL.md, What holds, 7). One whose answer was
+ * lost, and that is sent again only after a restart of the server and a whole backlog of other messages, stands in the room twice: nothing is lost.
+ *
  * @example
  * const room = connect('.', { room: 'lobby', hub: sharedHub('.') })
  * const out = outbox({ connection: room, storage: localStorage, key: 'roomfile.outbox lobby', changed: show })

@@ -112,20 +112,23 @@ test('the directory is taken away and put back under posts: what commits could n
   const directory = join(parent, 'data')
   const server = await serve(t, { rateLimit: 0, times: { grace: 50 } }, directory)
   const acknowledged: string[] = []
-  let posted = 0
+  const refused: string[] = []
   const moving = new AbortController()
   t.teardown(() => moving.abort())
   const poster = (async () => {
-    for (; !moving.signal.aborted; posted++)
-      if ((await send(`${server.url}/rooms/lobby`, { body: `post ${posted}` })).status === 201) acknowledged.push(`post ${posted}`)
+    for (let n = 0; !moving.signal.aborted; n++) {
+      const { status } = await send(`${server.url}/rooms/lobby`, { body: `post ${n}` })
+      const answered = status === 201 ? acknowledged : refused
+      answered.push(`post ${n}`)
+    }
   })()
   for (let n = 0; n < MOVES; n++) {
-    const before = acknowledged.length
-    while (acknowledged.length === before) await turn()
+    const posts = acknowledged.length
+    while (acknowledged.length === posts) await turn()
     await delay(random() * COMMIT_MS) // the instant is the point
     await rename(directory, `${directory}.away`)
-    const refused = posted
-    while (posted === refused) await turn()
+    const errors = refused.length
+    while (refused.length === errors) await turn()
     t.deepEqual(await readdir(parent), ['data.away'], 'something was made in its place')
     await rename(`${directory}.away`, directory)
   }

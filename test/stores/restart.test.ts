@@ -129,3 +129,17 @@ test('lines are added while no server runs: they are messages, and what was writ
   const third = await restart(t, second)
   t.deepEqual(await told(third, next), { timestamp: next, texts: [] })
 })
+
+test('a post is repeated after a restart: stored once while its message is in the file, and after that a gap tells that nobody knows', async (t) => {
+  const server = await serve(t, { backlog: 2 })
+  const [before = 0] = await say(server, 'before')
+  const first = await post(server.url, 'lobby', { msg: 'repeated', cid: 'a' })
+  await say(server, 'next')
+  const second = await restart(t, server, undefined, { backlog: 2 })
+  t.deepEqual(await post(second.url, 'lobby', { msg: 'repeated', cid: 'a' }), first)
+  t.like(await told(second, before), { texts: ['repeated', 'next'], why: undefined })
+  await say(second, 'another')
+  const third = await restart(t, second, undefined, { backlog: 2 })
+  t.like(await told(third, before), { texts: ['next', 'another'], why: 'gap' })
+  t.not((await post(third.url, 'lobby', { msg: 'repeated', cid: 'a' })).id, first.id)
+})
