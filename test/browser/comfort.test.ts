@@ -1,7 +1,7 @@
 /** Languages, themes, screens, keys, and that nobody is shut out. */
 import type { Page } from 'playwright-core'
 import { objections } from '../helpers/axe.ts'
-import { withBrowser } from '../helpers/browser.ts'
+import { withBrowser, withRooms, withSharedPages } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { DAY, lines, MINUTE, setHidden, writeRoom } from '../helpers/page.ts'
 import { serve, type Served } from '../helpers/serve.ts'
@@ -11,6 +11,8 @@ import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()
+const share = withSharedPages()
+const newRoom = withRooms()
 
 /** One of each kind. */
 async function fill(server: Served): Promise<void> {
@@ -212,9 +214,9 @@ function focused(page: Page): Promise<string> {
 }
 
 test('new messages are announced, and those that were there before are not', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', lines(150))
-  const { page, sees } = await visit(t, server.url)
+  const room = newRoom(t)
+  await writeRoom(room, room.name, lines(150))
+  const { page, sees } = await share(t, room.page)
   await sees('line 150')
   const log = page.getByRole('log', { name: 'Messages' })
   t.is(await log.getAttribute('aria-live'), 'polite')
@@ -223,9 +225,9 @@ test('new messages are announced, and those that were there before are not', asy
 })
 
 test('who wants less motion gets none', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', lines(3))
-  const { page, sees } = await visit(t, server.url, { reducedMotion: 'reduce' })
+  const room = newRoom(t)
+  await writeRoom(room, room.name, lines(3))
+  const { page, sees } = await share(t, room.page) // all pages of tests want less
   await sees('line 3')
   const moving = await page.evaluate(() => document.getAnimations().length)
   t.is(moving, 0)

@@ -1,21 +1,24 @@
 /** Writing: what the toolbar, the keys, the clipboard and an input method do to the text, and what is sent of it. */
 import type { Locator, Page } from 'playwright-core'
 import type { ChatComposer } from '../../client/composer/composer.ts'
-import { withBrowser, type Person } from '../helpers/browser.ts'
+import { withBrowser, withPages, withRooms, withSharedPages, type Opened } from '../helpers/browser.ts'
 import { poll, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
 
 const test = needing(CHROMIUM)
+const open = withPages()
 const visit = withBrowser()
+const share = withSharedPages()
+const newRoom = withRooms()
 
 const fieldOf = (page: Page): Locator => page.locator('textarea')
 const toolOf = (page: Page, name: string): Locator => page.locator(`[data-tool=${name}]`)
 const composerOf = (page: Page): Locator => page.locator('chat-composer')
 
 /** Writes a text and selects a part of it; a caret at the end if there is none. */
-async function write({ page }: Person, text: string, selected?: string): Promise<void> {
+async function write({ page }: Opened, text: string, selected?: string): Promise<void> {
   await fieldOf(page).fill(text)
   const from = selected === undefined ? text.length : text.indexOf(selected)
   await select(page, from, from + (selected?.length ?? 0))
@@ -48,8 +51,7 @@ const EDITS: Record<string, { keys: string; made: string }> = {
 }
 
 test('each tool changes what is selected, shows that it did, and takes it back', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const alice = await share(t, newRoom(t).page)
   for (const [name, { made }] of Object.entries(EDITS)) {
     await write(alice, 'one two three', 'two')
     await toolOf(alice.page, name).click()
@@ -67,11 +69,11 @@ test('each tool changes what is selected, shows that it did, and takes it back',
 })
 
 test('each shortcut does what its tool does, undo takes back that and nothing else, and redo brings it again', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const alice = await share(t, newRoom(t).page)
   for (const [name, { keys, made }] of Object.entries(EDITS)) {
     await fieldOf(alice.page).fill('')
-    await alice.page.keyboard.type('one two three')
+    await alice.page.keyboard.insertText('one two thre')
+    await alice.page.keyboard.press('e')
     await select(alice.page, 4, 7)
     await alice.page.keyboard.press(keys)
     t.is(await shown(alice.page), made, name)
@@ -87,8 +89,7 @@ test('each shortcut does what its tool does, undo takes back that and nothing el
 })
 
 test('a shortcut begins bold text and ends it, and a shortcut of the browser stays its own', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const alice = await share(t, newRoom(t).page)
   await fieldOf(alice.page).focus()
   await alice.page.keyboard.press('Control+b')
   await alice.page.keyboard.type('now')
@@ -100,9 +101,9 @@ test('a shortcut begins bold text and ends it, and a shortcut of the browser sta
 })
 
 test('an edit beside a character that begins alike, and its undo, leave whole characters', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'hi', nick: '😁' })
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'hi', nick: '😁' })
+  const alice = await share(t, room.page)
   const { page } = alice
   await alice.sees('hi')
   await fieldOf(page).focus()
@@ -115,8 +116,8 @@ test('an edit beside a character that begins alike, and its undo, leave whole ch
 })
 
 test('the preview follows what is typed and shows it as the message will look, and nothing hostile comes to life in it', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
   const preview = alice.page.locator('.preview')
   t.is(await preview.count(), 0)
   await toolOf(alice.page, 'preview').click()
@@ -131,15 +132,15 @@ test('the preview follows what is typed and shows it as the message will look, a
   )
   await preview.filter({ hasText: 'onerror' }).waitFor()
   t.is(await preview.locator(':is(img, script, a[href^=javascript])').count(), 0)
-  t.is(await alice.page.title(), 'lobby – roomfile')
+  t.is(await alice.page.title(), `${room.name} – roomfile`)
   await toolOf(alice.page, 'preview').click()
   await preview.waitFor({ state: 'detached' })
   t.deepEqual(alice.complaints, [])
 })
 
 test('a text of nothing but spaces is not sent; Enter and the button send, Shift+Enter breaks the line; what is sent leaves the field', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
   await fieldOf(alice.page).fill('  \n ')
   await fieldOf(alice.page).press('Enter')
   await alice.page.locator('.send').click()
@@ -153,14 +154,14 @@ test('a text of nothing but spaces is not sent; Enter and the button send, Shift
   await fieldOf(alice.page).pressSequentially('two')
   await fieldOf(alice.page).press('Enter')
   await alice.sees('two')
-  t.deepEqual(await sent(server.url), ['hello', 'one\ntwo'])
+  t.deepEqual(await sent(room.url, room.name), ['hello', 'one\ntwo'])
 })
 
 test('no key of an input method sends, completes, marks or walks', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'hi', nick: 'anna' })
-  await post(server.url, 'lobby', { msg: 'hi', nick: 'anne' })
-  const li = await visit(t, server.url, { locale: 'zh-CN' })
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'hi', nick: 'anna' })
+  await post(room.url, room.name, { msg: 'hi', nick: 'anne' })
+  const li = await share(t, room.page, { locale: 'zh-CN' })
   await li.sees('hi')
   await fieldOf(li.page).pressSequentially('@an')
   await li.page.locator('.people').waitFor()
@@ -181,14 +182,13 @@ test('no key of an input method sends, completes, marks or walks', async (t) => 
     field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, composed: true, cancelable: true })),
   )
   t.is(await fieldOf(li.page).inputValue(), '@an你好')
-  t.deepEqual(await sent(server.url), ['hi', 'hi'])
+  t.deepEqual(await sent(room.url, room.name), ['hi', 'hi'])
   await fieldOf(li.page).press('Enter')
   await li.sees('@an你好')
 })
 
 test('Shift+Enter goes on with a list, numbers it, and leaves it after an empty item', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const alice = await share(t, newRoom(t).page)
   await fieldOf(alice.page).focus()
   for (const line of ['1. one', 'two', '']) {
     await alice.page.keyboard.type(line)
@@ -202,9 +202,9 @@ test('Shift+Enter goes on with a list, numbers it, and leaves it after an empty 
 })
 
 test('a name is completed by Tab, which goes round, by arrows and Enter, and by a click', async (t) => {
-  const server = await serve(t)
-  for (const nick of ['Anna', 'anton', 'bob']) await post(server.url, 'lobby', { msg: 'hi', nick })
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  for (const nick of ['Anna', 'anton', 'bob']) await post(room.url, room.name, { msg: 'hi', nick })
+  const alice = await share(t, room.page)
   await alice.sees('hi')
   const { page } = alice
   const people = page.locator('[role=listbox] [role=option]')
@@ -227,15 +227,15 @@ test('a name is completed by Tab, which goes round, by arrows and Enter, and by 
   await page.keyboard.type('你好@b')
   await people.filter({ hasText: 'bob' }).click()
   t.is(await shown(page), 'hello @Anna and @anton 你好@bob |')
-  t.deepEqual(await sent(server.url), ['hi', 'hi', 'hi'])
+  t.deepEqual(await sent(room.url, room.name), ['hi', 'hi', 'hi'])
   await page.keyboard.press('Enter')
   await alice.sees('你好@bob')
 })
 
 test('Escape closes the list of names, a mail address opens none, and Tab alone moves on', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'hi', nick: 'anna' })
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'hi', nick: 'anna' })
+  const alice = await share(t, room.page)
   await alice.sees('hi')
   const { page } = alice
   await fieldOf(page).pressSequentially('@an')
@@ -252,9 +252,9 @@ test('Escape closes the list of names, a mail address opens none, and Tab alone 
 })
 
 test('one name completed, Tab goes on to the tools', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'hi', nick: 'anna' })
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'hi', nick: 'anna' })
+  const alice = await share(t, room.page)
   await alice.sees('hi')
   await fieldOf(alice.page).pressSequentially('@')
   await alice.page.keyboard.press('Tab')
@@ -264,8 +264,8 @@ test('one name completed, Tab goes on to the tools', async (t) => {
 })
 
 test('Up in an empty field brings back what was sent here, and Down goes forward again', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
   for (const text of ['first', 'second\nline', 'third']) {
     await alice.say(text)
     await alice.sees(text.split('\n')[0] ?? '')
@@ -283,46 +283,44 @@ test('Up in an empty field brings back what was sent here, and Down goes forward
   await page.keyboard.type('mine')
   await page.keyboard.press('ArrowUp')
   t.is(await shown(page), '|mine')
-  await page.goto(`${server.url}/?room=other`)
+  await page.goto(`${room.page}-other`)
   await page.locator('.state.connected').waitFor()
   await fieldOf(page).press('ArrowUp')
   t.is(await shown(page), '|')
 })
 
 test('what was begun is there after a reload, in its room, until it is sent', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
   const { page } = alice
   await fieldOf(page).pressSequentially('half a sen')
   await toolOf(page, 'list').click()
-  await page.goto(`${server.url}/?room=other`)
+  await page.goto(`${room.page}-other`)
   await page.locator('.state.connected').waitFor()
   t.is(await fieldOf(page).inputValue(), '')
   await fieldOf(page).fill('in other')
-  await page.goto(server.url)
+  await page.goto(room.page)
   await page.locator('.state.connected').waitFor()
   t.is(await fieldOf(page).inputValue(), '- half a sen')
-  await page.locator('chat-room').evaluate((room: HTMLElement & { room: string }) => (room.room = 'other'))
-  await page.waitForFunction(() => document.querySelector('chat-room')?.shadowRoot?.querySelector('chat-composer')?.room.endsWith(' other'))
+  await page.locator('chat-room').evaluate((element: HTMLElement & { room: string }, name) => (element.room = name), `${room.name}-other`)
+  await page.waitForFunction(() => document.querySelector('chat-room')?.shadowRoot?.querySelector('chat-composer')?.room.endsWith('-other'))
   t.is(await fieldOf(page).inputValue(), 'in other')
   await fieldOf(page).press('Enter')
   await alice.sees('in other')
-  await page.goto(`${server.url}/?room=other`)
+  await page.goto(`${room.page}-other`)
   await alice.sees('in other')
   t.is(await fieldOf(page).inputValue(), '')
 })
 
 test('a text that was refused is there again, above what was written since', async (t) => {
-  const server = await serve(t)
-  const { page } = await visit(t, server.url)
+  const { page } = await share(t, newRoom(t).page)
   await fieldOf(page).fill('since')
   await composerOf(page).evaluate((composer: ChatComposer) => composer.restore('refused'))
   t.is(await fieldOf(page).inputValue(), 'refused\n\nsince')
 })
 
 test('a quoted message stands above the reply, and undo takes it away', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const alice = await share(t, newRoom(t).page)
   const { page } = alice
   await composerOf(page).evaluate((composer: ChatComposer) => composer.quote('one\n\ntwo'))
   t.is(await shown(page), '> one\n>\n> two\n\n|')
@@ -364,8 +362,7 @@ test('an address pasted over a word makes it a link, and rich text comes as plai
 })
 
 test('the tools are one stop for Tab, and arrows go among them', async (t) => {
-  const server = await serve(t)
-  const { page } = await visit(t, server.url)
+  const { page } = await share(t, newRoom(t).page)
   const focused = (): Promise<string | null> => page.locator('[data-tool]:focus').getAttribute('data-tool')
   t.is(await page.locator('[role=toolbar] [tabindex="0"]').count(), 1)
   await fieldOf(page).focus()
@@ -386,8 +383,7 @@ test('the tools are one stop for Tab, and arrows go among them', async (t) => {
 })
 
 test('the field grows with its text, up to a part of the window', async (t) => {
-  const server = await serve(t)
-  const { page } = await visit(t, server.url)
+  const { page } = await share(t, newRoom(t).page)
   const height = async (): Promise<number> => (await fieldOf(page).boundingBox())?.height ?? 0
   const one = await height()
   await fieldOf(page).fill('a\nb\nc')
@@ -400,8 +396,8 @@ test('the field grows with its text, up to a part of the window', async (t) => {
 })
 
 test('on a phone the formats fold away, and every target is large enough', async (t) => {
-  const server = await serve(t)
-  const { page } = await visit(t, server.url, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true })
+  const room = newRoom(t)
+  const { page } = await share(t, room.page, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true })
   t.false(await toolOf(page, 'bold').isVisible())
   await page.locator('.unfold').tap()
   await toolOf(page, 'quote').waitFor()
@@ -431,12 +427,12 @@ const withoutCanvas = (): void => {
 
 test('the emoji come when they are asked for, from this server, and go where the cursor was', async (t) => {
   const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const alice = await open(t, 'about:blank')
   const { page } = alice
-  await alice.context.addInitScript(withoutCanvas)
+  await page.addInitScript(withoutCanvas)
   const asked: string[] = []
   page.on('request', (request) => asked.push(request.url()))
-  await page.reload()
+  await page.goto(server.url)
   await page.locator('.state.connected').waitFor()
   t.deepEqual(
     asked.filter((url) => /picker|data-|zh_CN/.test(url)),
@@ -467,9 +463,9 @@ test('the emoji come when they are asked for, from this server, and go where the
 })
 
 test('on a phone the emoji come in place of the names, and leave the cursor where it was', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { nick: 'bob', msg: 'hi' })
-  const { page } = await visit(t, server.url, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true })
+  const room = newRoom(t)
+  await post(room.url, room.name, { nick: 'bob', msg: 'hi' })
+  const { page } = await share(t, room.page, { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true })
   await page.locator('.message').waitFor()
   await fieldOf(page).pressSequentially('@b')
   await page.locator('.people').waitFor()
@@ -492,10 +488,10 @@ test('emoji that could not be fetched say so, and come at the next try', async (
 test('the emoji speak Chinese, and find what they are called in it, under a policy with trusted types', async (t) => {
   const server = await serve(t)
   t.regex((await fetch(server.url)).headers.get('content-security-policy') ?? '', /style-src 'self';.*require-trusted-types-for 'script'/)
-  const li = await visit(t, server.url, { locale: 'zh-CN' })
+  const li = await open(t, 'about:blank', { locale: 'zh-CN' })
   const { page } = li
-  await li.context.addInitScript(withoutCanvas)
-  await page.reload()
+  await page.addInitScript(withoutCanvas)
+  await page.goto(server.url)
   await page.locator('.state.connected').waitFor()
   await toolOf(page, 'emoji').click()
   await page.locator('emoji-picker [role=menuitem]').first().waitFor()

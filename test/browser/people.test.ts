@@ -1,6 +1,6 @@
 /** Who is here, who is typing, one's own name, and the rooms. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { withBrowser, type Person } from '../helpers/browser.ts'
+import { withBrowser, withRooms, withSharedPages, type Person } from '../helpers/browser.ts'
 import { messagesIn, poll, post, send } from '../helpers/chat.ts'
 import { firstInSight, lines, scrollBy, standsAt, topOf, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
@@ -10,6 +10,8 @@ import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()
+const share = withSharedPages()
+const newRoom = withRooms()
 
 async function call(person: Person, name: string): Promise<void> {
   await person.page.getByRole('textbox', { name: 'Your name' }).fill(name)
@@ -19,8 +21,8 @@ async function call(person: Person, name: string): Promise<void> {
 const people = ({ page }: Person) => page.getByRole('complementary', { name: 'People' })
 
 test('who takes a name is seen by all, and who gives it up is gone; the room has it in its file', async (t) => {
-  const server = await serve(t)
-  const [alice, bob] = [await visit(t, server.url), await visit(t, server.url)]
+  const room = newRoom(t)
+  const [alice, bob] = [await share(t, room.page), await share(t, room.page)]
   await people(bob).getByText('Nobody with a name is here.').waitFor()
   await call(alice, 'alice')
   await people(bob).getByText('alice').waitFor()
@@ -33,7 +35,7 @@ test('who takes a name is seen by all, and who gives it up is gone; the room has
   await call(alice, '')
   await people(bob).getByText('Nobody with a name is here.').waitFor()
   await bob.page.getByText('alice, alicia came and left').waitFor()
-  const moves = messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ type, nick }) => `${nick}: ${type}`)
+  const moves = messagesIn(await readFile(room.file(room.name), 'utf8')).map(({ type, nick }) => `${nick}: ${type}`)
   for (const nick of ['alice', 'alicia']) {
     t.deepEqual(
       moves.filter((move) => move.startsWith(`${nick}:`)),
@@ -43,8 +45,8 @@ test('who takes a name is seen by all, and who gives it up is gone; the room has
 })
 
 test('a name that is taken is asked for again, in place, in words', async (t) => {
-  const server = await serve(t)
-  const [alice, bob] = [await visit(t, server.url), await visit(t, server.url)]
+  const room = newRoom(t)
+  const [alice, bob] = [await share(t, room.page), await share(t, room.page)]
   await call(alice, 'ann')
   await people(bob).getByText('ann').waitFor()
   await call(bob, 'ann')
@@ -60,14 +62,14 @@ test('a name that is taken is asked for again, in place, in words', async (t) =>
 })
 
 test('the name is kept over a reload, and whoever reloads has not left', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
   await call(alice, 'alice')
   await people(alice).getByText('alice').waitFor()
   await alice.page.reload()
   await people(alice).getByText('you').waitFor()
   t.is(await alice.page.getByRole('textbox', { name: 'Your name' }).inputValue(), 'alice')
-  const moves = messagesIn(await readFile(server.file('lobby'), 'utf8')).map(({ type }) => type)
+  const moves = messagesIn(await readFile(room.file(room.name), 'utf8')).map(({ type }) => type)
   t.deepEqual(moves, ['join'])
 })
 
@@ -164,13 +166,13 @@ test('going from room to room loads no page, and keeps the place and the draft o
 })
 
 test('a name that is none is refused in English as well', async (t) => {
-  const server = await serve(t)
-  const { page } = await visit(t, server.url)
+  const room = newRoom(t)
+  const { page } = await share(t, room.page)
   const field = page.getByRole('textbox', { name: 'Go to a room' })
   await field.fill('a.b')
   await field.press('Enter')
   await page.getByText('A room is named by 1 to 64 letters, digits, _ or -.').waitFor()
-  await page.goto(`${server.url}/?room=a.b`)
+  await page.goto(`${room.url}/?room=a.b`)
   await page.getByText('This room cannot be followed.').waitFor()
   t.is(await field.getAttribute('aria-invalid'), 'false')
 })
@@ -223,9 +225,9 @@ test('on a phone the rooms and the people are behind buttons, which Escape close
 })
 
 test('a nick with an override of direction is isolated, in its message and in the line of who came', async (t) => {
-  const server = await serve(t)
-  await writeFile(server.file('lobby'), '{"type":"join","nick":"eve\u202e","msg":""}\n{"nick":"ann\u202e","msg":"said"}\n')
-  const { page, sees } = await visit(t, server.url)
+  const room = newRoom(t)
+  await writeFile(room.file(room.name), '{"type":"join","nick":"eve\u202e","msg":""}\n{"nick":"ann\u202e","msg":"said"}\n')
+  const { page, sees } = await share(t, room.page)
   await sees('said')
   const nick = page.locator('.message .nick')
   t.is(await nick.textContent(), 'ann\u202e')

@@ -1,6 +1,6 @@
 /** People with the page open: they talk to each other, to scripts and to the file. */
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import { withBrowser } from '../helpers/browser.ts'
+import { withBrowser, withRooms, withSharedPages } from '../helpers/browser.ts'
 import { messagesIn, post } from '../helpers/chat.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
@@ -8,11 +8,13 @@ import { CHROMIUM } from '../helpers/programs.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()
+const share = withSharedPages()
+const newRoom = withRooms()
 
 test('two pages talk, and the file shows the conversation', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
-  const bob = await visit(t, server.url)
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
+  const bob = await share(t, room.page)
   await alice.page.locator('input.name').fill('alice')
   await alice.say('hello **bob**')
   await bob.sees('hello bob')
@@ -21,7 +23,7 @@ test('two pages talk, and the file shows the conversation', async (t) => {
   t.deepEqual(await alice.shown(), ['hello bob', '你好'])
   t.deepEqual(await bob.shown(), ['hello bob', '你好'])
   t.is(await bob.page.locator('.message strong').textContent(), 'bob')
-  const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
+  const inFile = messagesIn(await readFile(room.file(room.name), 'utf8'))
   t.deepEqual(
     inFile.map(({ type, nick, msg }) => [type, nick, msg]),
     [
@@ -34,24 +36,24 @@ test('two pages talk, and the file shows the conversation', async (t) => {
 })
 
 test('an echo into the file and a post by a script appear in both pages', async (t) => {
-  const server = await serve(t)
-  const alice = await visit(t, server.url)
-  const bob = await visit(t, server.url)
-  await appendFile(server.file('lobby'), 'hello from a shell\n')
+  const room = newRoom(t)
+  const alice = await share(t, room.page)
+  const bob = await share(t, room.page)
+  await appendFile(room.file(room.name), 'hello from a shell\n')
   await Promise.all([alice.sees('hello from a shell'), bob.sees('hello from a shell')])
-  await post(server.url, 'lobby', { msg: 'backup done', nick: 'cron' })
+  await post(room.url, room.name, { msg: 'backup done', nick: 'cron' })
   await Promise.all([alice.sees('backup done'), bob.sees('backup done')])
   t.is(await alice.page.locator('.nick').last().textContent(), 'cron')
 })
 
 test('a line that is taken out of the file goes from the page, which says that the room was edited', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'keep' })
-  await post(server.url, 'lobby', { msg: 'remove me' })
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'keep' })
+  await post(room.url, room.name, { msg: 'remove me' })
+  const alice = await share(t, room.page)
   await alice.sees('remove me')
-  const text = await readFile(server.file('lobby'), 'utf8')
-  await writeFile(server.file('lobby'), text.replace(/.*remove me.*\n/, ''))
+  const text = await readFile(room.file(room.name), 'utf8')
+  await writeFile(room.file(room.name), text.replace(/.*remove me.*\n/, ''))
   await alice.page.getByRole('status').filter({ hasText: 'The room was edited.' }).waitFor()
   t.deepEqual(await alice.shown(), ['keep'])
 })

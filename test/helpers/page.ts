@@ -14,7 +14,7 @@ type Said = Partial<Pick<Message, 'type' | 'nick' | 'msg'>> & {
 }
 
 /** Writes a room's file as if it had all been said at those times. Resolves to the ids. */
-export async function writeRoom(server: Served, room: string, said: readonly Said[]): Promise<string[]> {
+export async function writeRoom(server: Pick<Served, 'file'>, room: string, said: readonly Said[]): Promise<string[]> {
   const now = Date.now()
   const messages = said.map(({ ago, type = 'msg', nick = '', msg = '' }, index) => {
     const timestamp = now - ago + index
