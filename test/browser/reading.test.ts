@@ -1,7 +1,7 @@
-/** Reading: days, what is new, where the reader is, what is folded, copied, linked to and searched for. */
-import type { Locator } from 'playwright-core'
+/** Reading: days, what is new, where the reader is, what is folded, copied, linked to and searched for, and who is called to read. */
+import type { Locator, Page } from 'playwright-core'
 import { readFile, rename, writeFile } from 'node:fs/promises'
-import { textsOf, withBrowser } from '../helpers/browser.ts'
+import { textsOf, withBrowser, withRooms, withSharedPages } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
 import { DAY, firstInSight, isInLog, lines, MINUTE, scrollBy, setHidden, standsAt, topOf, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
@@ -11,16 +11,18 @@ import { until } from '../helpers/until.ts'
 
 const test = needing(CHROMIUM)
 const visit = withBrowser()
+const share = withSharedPages()
+const newRoom = withRooms()
 
 test('messages of one person within five minutes stand together, under one name, each with its time', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', [
+  const room = newRoom(t)
+  await writeRoom(room, room.name, [
     { ago: 20 * MINUTE, nick: 'ann', msg: 'one' },
     { ago: 19 * MINUTE, nick: 'ann', msg: 'two' },
     { ago: 12 * MINUTE, nick: 'ann', msg: 'later' },
     { ago: 11 * MINUTE, nick: 'bob', msg: 'three' },
   ])
-  const { page, sees } = await visit(t, server.url)
+  const { page, sees } = await share(t, room.page)
   await sees('three')
   t.deepEqual(await textsOf(page.locator('.log .nick')), ['ann', 'ann', 'bob'])
   t.regex((await page.locator('.message time').first().textContent()) ?? '', /^\d\d:\d\d$/)
@@ -50,23 +52,23 @@ test('lines say which day it was, and turn over at midnight', async (t) => {
 })
 
 test('what came while the tab was in the background stands below a line, is counted in the title and on the icon, until it is read', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'old', nick: 'bob' })
-  const { page, sees } = await visit(t, server.url)
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'old', nick: 'bob' })
+  const { page, sees } = await share(t, room.page)
   await sees('old')
   await setHidden(page, true)
   const icon = page.locator('link[rel=icon]')
   t.is(await icon.getAttribute('href'), 'favicon.svg')
-  await post(server.url, 'lobby', { msg: 'new one', nick: 'bob' })
-  await post(server.url, 'lobby', { msg: 'new two', nick: 'bob' })
-  await until(async () => (await page.title()) === '(2) lobby – roomfile')
+  await post(room.url, room.name, { msg: 'new one', nick: 'bob' })
+  await post(room.url, room.name, { msg: 'new two', nick: 'bob' })
+  await until(async () => (await page.title()) === `(2) ${room.name} – roomfile`)
   t.regex((await icon.getAttribute('href')) ?? '', /^data:image\/svg\+xml,.*%3E2%3C/)
   const line = page.getByText('New since you were here')
   await line.waitFor()
   t.true((await topOf(page.getByText('old', { exact: true }))) < (await topOf(line)))
   t.true((await topOf(line)) <= (await topOf(page.getByText('new one'))) + 1)
   await setHidden(page, false)
-  await until(async () => (await page.title()) === 'lobby – roomfile')
+  await until(async () => (await page.title()) === `${room.name} – roomfile`)
   t.is(await icon.getAttribute('href'), 'favicon.svg')
   const before = await topOf(page.getByText('new one'))
   t.is(await fade(line), 5000)
@@ -75,13 +77,13 @@ test('what came while the tab was in the background stands below a line, is coun
 })
 
 test('a reader who comes back finds the line where they stopped reading, in sight, and is told how much is below', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', lines(40))
-  const { page, sees } = await visit(t, server.url)
+  const room = newRoom(t)
+  await writeRoom(room, room.name, lines(40))
+  const { page, sees } = await share(t, room.page)
   await sees('line 40')
   await page.goto('about:blank')
-  for (let n = 41; n <= 100; n++) await post(server.url, 'lobby', { msg: `line ${n}`, nick: 'ann' })
-  await page.goto(server.url)
+  for (let n = 41; n <= 100; n++) await post(room.url, room.name, { msg: `line ${n}`, nick: 'ann' })
+  await page.goto(room.page)
   const line = page.getByText('New since you were here')
   await line.waitFor()
   await until(() => isInLog(line))
@@ -93,18 +95,18 @@ test('a reader who comes back finds the line where they stopped reading, in sigh
 })
 
 test('the log follows the end for those who are near it, and leaves those alone who read further up', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', lines(80))
-  const { page, sees } = await visit(t, server.url)
+  const room = newRoom(t)
+  await writeRoom(room, room.name, lines(80))
+  const { page, sees } = await share(t, room.page)
   await sees('line 80')
-  await post(server.url, 'lobby', { msg: 'at the end', nick: 'bob' })
+  await post(room.url, room.name, { msg: 'at the end', nick: 'bob' })
   await sees('at the end')
   await until(() => isInLog(page.getByText('at the end')))
   await scrollBy(page, -900)
   const row = await firstInSight(page)
   const before = await topOf(row)
   await page.getByRole('button', { name: 'Jump to the latest' }).waitFor()
-  await post(server.url, 'lobby', { msg: 'further down', nick: 'bob' })
+  await post(room.url, room.name, { msg: 'further down', nick: 'bob' })
   const latest = page.getByRole('button', { name: '1 new message' })
   await latest.waitFor()
   await standsAt(row, before)
@@ -135,11 +137,11 @@ for (const browser of ['where the browser helps', 'and where it does not (Safari
 }
 
 test('code, quotes, lists and links are shown as such; a link opens elsewhere and tells nothing; a picture is a link', async (t) => {
-  const server = await serve(t)
+  const room = newRoom(t)
   const asked: string[] = []
-  const { page, sees, complaints } = await visit(t, server.url)
+  const { page, sees, complaints } = await share(t, room.page)
   page.on('request', (request) => asked.push(new URL(request.url()).hostname))
-  await post(server.url, 'lobby', {
+  await post(room.url, room.name, {
     msg: '> said\n\n- one\n- two\n\n```\ncode\n```\n[site](https://example.org/a) ![cat](https://example.org/cat.png)',
   })
   await sees('site')
@@ -156,8 +158,8 @@ test('code, quotes, lists and links are shown as such; a link opens elsewhere an
 })
 
 test('several who come and go in a row are one small line, which opens', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', [
+  const room = newRoom(t)
+  await writeRoom(room, room.name, [
     { ago: 9000, type: 'join', nick: 'ann' },
     { ago: 8000, type: 'join', nick: 'bob' },
     { ago: 7000, type: 'join', nick: 'dave' },
@@ -166,7 +168,7 @@ test('several who come and go in a row are one small line, which opens', async (
     { ago: 4000, nick: 'ann', msg: 'hello' },
     { ago: 3000, type: 'part', nick: 'ann' },
   ])
-  const { page, sees } = await visit(t, server.url)
+  const { page, sees } = await share(t, room.page)
   await sees('hello')
   const folded = page.getByText('ann, bob came in; carol left; dave came and left')
   await folded.waitFor()
@@ -178,8 +180,8 @@ test('several who come and go in a row are one small line, which opens', async (
 })
 
 test('a long message is folded until somebody wants more of it', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', [
+  const room = newRoom(t)
+  await writeRoom(room, room.name, [
     {
       ago: 1000,
       nick: 'ann',
@@ -188,7 +190,7 @@ test('a long message is folded until somebody wants more of it', async (t) => {
         .join('\n'),
     },
   ])
-  const { page, sees } = await visit(t, server.url)
+  const { page, sees } = await share(t, room.page)
   await sees('line 60')
   const message = page.locator('.message')
   const height = async (): Promise<number> => (await message.boundingBox())?.height ?? 0
@@ -228,9 +230,9 @@ for (const where of ['a page with a clipboard', 'a page that came over plain htt
 }
 
 test('a message can be quoted into the field', async (t) => {
-  const server = await serve(t)
-  await post(server.url, 'lobby', { msg: 'tea?', nick: 'ann' })
-  const { page, sees } = await visit(t, server.url)
+  const room = newRoom(t)
+  await post(room.url, room.name, { msg: 'tea?', nick: 'ann' })
+  const { page, sees } = await share(t, room.page)
   await sees('tea?')
   await page.locator('.message').hover()
   await page.getByRole('log').getByRole('button', { name: 'Quote' }).click()
@@ -238,28 +240,28 @@ test('a message can be quoted into the field', async (t) => {
 })
 
 test('the time of a message is its address, which shows and marks it; a message that is gone is said to be gone', async (t) => {
-  const server = await serve(t)
-  const ids = await writeRoom(server, 'lobby', lines(150))
-  const alice = await visit(t, server.url)
+  const room = newRoom(t)
+  const ids = await writeRoom(room, room.name, lines(150))
+  const alice = await share(t, room.page)
   await alice.sees('line 150')
   await alice.page.locator('.message').last().locator('.time').click()
-  t.is(new URL(alice.page.url()).search + new URL(alice.page.url()).hash, `?room=lobby#${ids.at(-1)}`)
-  const bob = await visit(t, `${server.url}/?room=lobby#${ids[9]}`)
+  t.is(new URL(alice.page.url()).search + new URL(alice.page.url()).hash, `?room=${room.name}#${ids.at(-1)}`)
+  const bob = await share(t, `${room.page}#${ids[9]}`)
   const marked = bob.page.locator('.message.marked')
   await marked.filter({ hasText: 'line 10' }).waitFor()
   await until(() => isInLog(marked))
-  await bob.page.goto(`${server.url}/?room=lobby#1-0`)
+  await bob.page.goto(`${room.page}#1-0`)
   await bob.page.getByText('That message is no longer here.').waitFor()
 })
 
 test('a search finds what is loaded, goes from one to the next, and Escape ends it', async (t) => {
-  const server = await serve(t)
-  await writeRoom(server, 'lobby', [
+  const room = newRoom(t)
+  await writeRoom(room, room.name, [
     { ago: 200_000, nick: 'ann', msg: 'Needle in the hay' },
     ...lines(100),
     { ago: 0, nick: 'bob', msg: 'a needle' },
   ])
-  const { page, sees } = await visit(t, server.url)
+  const { page, sees } = await share(t, room.page)
   await sees('a needle')
   await page.getByRole('log').focus()
   await page.keyboard.press('/')
@@ -288,3 +290,132 @@ function fade(locator: Locator): Promise<number | undefined> {
     return stays?.effect?.getTiming().delay
   })
 }
+
+interface Calls {
+  tones: number
+  shown: { title: string; body: string }[]
+}
+
+/** Counts tones and notifications: headless browsers have no ears and no desktop. */
+async function listen(page: Page, permission: 'granted' | 'denied' = 'granted'): Promise<() => Promise<Calls>> {
+  await page.evaluate((allowed) => {
+    const calls: Calls = { tones: 0, shown: [] }
+    Object.assign(globalThis, { calls })
+    class Oscillator extends OscillatorNode {
+      override start(when?: number): void {
+        calls.tones++
+        super.start(when)
+      }
+    }
+    Object.assign(globalThis, { OscillatorNode: Oscillator })
+    class Shown extends EventTarget {
+      static permission = allowed
+      static requestPermission = (): Promise<string> => Promise.resolve(allowed)
+      constructor(title: string, { body }: { body: string }) {
+        super()
+        calls.shown.push({ title, body })
+      }
+    }
+    Object.assign(globalThis, { Notification: Shown })
+  }, permission)
+  return () => page.evaluate(() => (globalThis as unknown as { calls: Calls }).calls)
+}
+
+async function choose(page: Page, ...names: string[]): Promise<void> {
+  await page.getByRole('button', { name: 'Settings' }).click()
+  for (const name of names) await page.getByRole('checkbox', { name }).click()
+  await page.keyboard.press('Escape')
+}
+
+test('nobody is called who has not asked for it: the title counts', async (t) => {
+  const room = newRoom(t)
+  const { page } = await share(t, room.page)
+  const calls = await listen(page)
+  await setHidden(page, true)
+  await post(room.url, room.name, { msg: 'hello', nick: 'bob' })
+  await until(async () => (await page.title()).startsWith('(1)'))
+  t.deepEqual(await calls(), { tones: 0, shown: [] })
+})
+
+test('a sound and a notification come for what is said while the tab is in the background, and the choice is kept', async (t) => {
+  const room = newRoom(t)
+  const { page } = await share(t, room.page)
+  await listen(page)
+  await choose(page, 'Sound', 'Notifications')
+  await page.reload()
+  await page.locator('.state.connected').waitFor()
+  const calls = await listen(page)
+  await post(room.url, room.name, { msg: 'seen', nick: 'bob' })
+  await page.locator('.message', { hasText: 'seen' }).waitFor()
+  t.deepEqual(await calls(), { tones: 0, shown: [] }, 'who looks needs no call')
+  await setHidden(page, true)
+  await post(room.url, room.name, { msg: 'hello **you**', nick: 'bob' })
+  await until(async () => (await calls()).shown.length > 0)
+  t.deepEqual((await calls()).shown, [{ title: `bob in ${room.name}`, body: 'hello **you**' }])
+  t.true((await calls()).tones > 0)
+})
+
+test('a mention makes a sound also for who looks, as a whole word in any script; one’s own words do not', async (t) => {
+  const room = newRoom(t)
+  const { page, say, sees } = await share(t, room.page)
+  const calls = await listen(page)
+  await choose(page, 'Sound')
+  const tones = (await calls()).tones
+  await page.getByRole('textbox', { name: 'Your name' }).fill('李明')
+  await page.keyboard.press('Enter')
+  await page.getByRole('complementary').getByText('you').waitFor()
+  await say('I am @李明')
+  for (const msg of ['@李明明', '@李', 'x@李明', 'nothing']) await post(room.url, room.name, { msg, nick: '李明明' })
+  await sees('nothing')
+  t.is((await calls()).tones, tones + 2, 'a name that nobody here has is taken for the shorter one in a script without blanks')
+  await post(room.url, room.name, { msg: '请@李明看', nick: 'bob' })
+  await until(async () => (await calls()).tones === tones + 4)
+})
+
+test('where the browser forbids notifications the settings say so, and the title counts', async (t) => {
+  const room = newRoom(t)
+  const { page } = await share(t, room.page)
+  const calls = await listen(page, 'denied')
+  await choose(page, 'Notifications')
+  await page.getByRole('button', { name: 'Settings' }).click()
+  await page.getByText('This browser has notifications turned off').waitFor()
+  t.false(await page.getByRole('checkbox', { name: 'Notifications' }).isChecked())
+  await setHidden(page, true)
+  await post(room.url, room.name, { msg: 'hello', nick: 'bob' })
+  await until(async () => (await page.title()).startsWith('(1)'))
+  t.deepEqual((await calls()).shown, [])
+})
+
+test('a page that came over plain http cannot even ask, and says so', async (t) => {
+  const server = await serve(t)
+  const { page } = await visit(t, server.url)
+  await page.evaluate(() => Object.defineProperty(globalThis, 'isSecureContext', { value: false }))
+  await page.getByRole('button', { name: 'Settings' }).click()
+  await page.getByText('Browsers show notifications only for pages that come over https.').waitFor()
+  t.true(await page.getByRole('checkbox', { name: 'Notifications' }).isDisabled())
+})
+
+test('a room that one was in calls as well, and its notification leads there', async (t) => {
+  const server = await serve(t)
+  await post(server.url, 'ops', { msg: 'first', nick: 'bob' })
+  const { page, sees } = await visit(t, server.url)
+  const calls = await listen(page)
+  await page.getByRole('link', { name: 'ops' }).click()
+  await sees('first')
+  await page.getByRole('link', { name: 'lobby' }).click()
+  await page.locator('h1', { hasText: 'lobby' }).waitFor()
+  await choose(page, 'Notifications')
+  await setHidden(page, true)
+  await post(server.url, 'ops', { msg: 'fire', nick: 'bob' })
+  await until(async () => (await calls()).shown.length > 0)
+  t.deepEqual((await calls()).shown, [{ title: 'bob in ops', body: 'fire' }])
+  t.regex(await page.title(), /^\(1\) /)
+  await setHidden(page, false)
+  await post(server.url, 'ops', { msg: 'no call for who is here', nick: 'bob' })
+  await page.getByRole('textbox', { name: 'Your name' }).fill('ann')
+  await page.keyboard.press('Enter')
+  await page.getByRole('complementary').getByText('you').waitFor()
+  await post(server.url, 'ops', { msg: 'but for you, @ann', nick: 'bob' })
+  await until(async () => (await calls()).shown.length > 1)
+  t.is((await calls()).shown[1]?.body, 'but for you, @ann')
+})
