@@ -4,8 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +13,10 @@ import { pino } from 'pino'
 import { roomfile, type Config, type Roomfile } from '../../server/index.ts'
 import type { Times } from '../../server/times.ts'
 import { keepEvidence } from './evidence.ts'
+import { freshDirectory } from './fresh-directory.ts'
 import { TEST_LIMIT_MS } from './limits.ts'
+
+export { freshDirectory } from './fresh-directory.ts'
 
 export const BIN = fileURLToPath(new URL('../../server/bin.ts', import.meta.url))
 
@@ -40,13 +42,6 @@ export interface ServedProcess extends Omit<Served, 'close' | 'held'> {
 /** What differs from the defaults of the command line, and durations that are shorter than the usual ones. */
 export interface ServeOptions extends Partial<Config> {
   readonly times?: Partial<Times>
-}
-
-/** A fresh directory that goes when the test ends. */
-export async function freshDirectory(t: ExecutionContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'roomfile-test-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  return directory
 }
 
 /** Commits that were not finished: what a killed server leaves in its directory, until the next one starts. */

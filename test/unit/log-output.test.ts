@@ -7,7 +7,7 @@ import ava, { type ExecutionContext } from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
 import { LogOutput } from '../../server/log-output.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
-import { freshDirectory } from '../helpers/serve.ts'
+import { freshDirectory } from '../helpers/fresh-directory.ts'
 
 const test = ava.serial
 
