@@ -19,7 +19,8 @@ const LIMITS = { backlog: 200, maxMessage: 1024, maxFile: 65_536 }
 
 /** Any UTF-16, lone surrogates too; or text that looks like what is read. */
 const anyText = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  // Of any code point, as the unit 'binary' is, which takes a second to make its table of all of them.
+  fc.string({ unit: fc.nat(0x10ffff).map((code) => String.fromCodePoint(code)) }),
   fc.string({ unit: 'grapheme' }),
   fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)) }),
 )
@@ -53,7 +54,7 @@ test('a room’s name stays in its directory, whatever was asked for', (t) => {
       t.is(roomName(name), name)
       t.notRegex(name, /[./\\:\p{C}\s]/u)
     }),
-    tries(t, 750),
+    tries(t, 400),
   )
   t.pass()
 })
