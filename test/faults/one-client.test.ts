@@ -21,7 +21,7 @@ const SIZE = sized(1, 10)
 /** MiB that the server may hold at most: Node, the budget of `--memory 64m`, and what is under way. */
 const MOST_MIB = 600
 
-const ALL = Object.keys(ATTACKS) as (keyof typeof ATTACKS)[]
+type Attack = keyof typeof ATTACKS
 
 interface Setting {
   /** Options of the server, where the usual ones would refuse most of the attack. */
@@ -30,10 +30,18 @@ interface Setting {
   readonly rooms?: number
 }
 
-const SETTINGS: Readonly<Partial<Record<keyof typeof ATTACKS, Setting>>> = {
+const SETTINGS: Readonly<Partial<Record<Attack, Setting>>> = {
   'posts with cids without end': { options: ['--rate-limit', 'off'] },
   'asking for the list of a directory with bad files': { options: ['--max-rooms', '1000000'], rooms: 300 * SIZE ** 2 },
 }
+
+const ALL = Object.keys(ATTACKS) as Attack[]
+
+/** Attacks on one server, one after the other: small ones leave room for the next, a large one has a server of its own. */
+const SIEGES: readonly (readonly Attack[])[] = sized(
+  [ALL.filter((attack) => !SETTINGS[attack]), ...ALL.filter((attack) => SETTINGS[attack]).map((attack) => [attack])],
+  ALL.map((attack) => [attack]),
+)
 
 /** Files that a list cannot count, each of which costs only its own room, among others. */
 async function spoil(directory: string, rooms: number): Promise<void> {
@@ -93,42 +101,48 @@ async function mibOf({ process }: ServedProcess): Promise<number> {
   return Math.round(Number(kib) / 1024)
 }
 
-/** Attacks in a thread of its own; resolves to what came of it. */
-async function attacked(orders: Orders): Promise<Outcome> {
-  const worker = new Worker(new URL('one-client.ts', import.meta.url), { workerData: orders })
-  const [outcome] = (await once(worker, 'message')) as [Outcome]
-  await worker.terminate()
+/** Has the attacker do it; resolves to what came of it. */
+async function attacked(attacker: Worker, orders: Orders): Promise<Outcome> {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  attacker.postMessage(orders)
+  const [outcome] = (await once(attacker, 'message')) as [Outcome]
   return outcome
 }
 
-async function withstands(t: ExecutionContext, attack: keyof typeof ATTACKS): Promise<void> {
-  const { options = [], rooms = 100 } = SETTINGS[attack] ?? {}
+async function withstands(t: ExecutionContext, siege: readonly Attack[]): Promise<void> {
+  const [first] = siege
+  const { options = [], rooms = 100 } = (first && SETTINGS[first]) ?? {}
   const directory = await freshDirectory(t)
   await spoil(directory, rooms)
   const server = await serveProcess(t, options, directory)
   const bob = await new Follower(server.url, 'talk').start()
   const talk = new Talk(server, bob)
   t.teardown(() => talk.end())
+  const attacker = new Worker(new URL('one-client.ts', import.meta.url))
+  t.teardown(() => attacker.terminate())
   const undisturbed: number[] = []
-  for (let n = 0; n < 30; n++) undisturbed.push(await talk.say())
-  const ended = new AbortController()
-  const attacking = attacked({ attack, url: server.url, size: SIZE }).finally(() => ended.abort())
-  const disturbed: number[] = []
-  let most = 0
-  do {
-    disturbed.push(await talk.say())
-    most = Math.max(most, await mibOf(server))
-  } while (!ended.signal.aborted)
-  const { tried, refused } = await attacking
-  t.deepEqual([bob.gaps, bob.resets], [0, 0])
-  t.is(bob.messages.length, talk.said)
-  t.true(most < MOST_MIB, `${most} MiB`)
-  const delay = medianInTime(disturbed) / median(undisturbed)
-  tell(t, {
-    attack,
-    tried,
-    more: `${refused} refused; ${disturbed.length} messages meanwhile took ${delay.toFixed(1)} times as long, the longest ${Math.round(Math.max(...disturbed))} ms; at most ${most} MiB`,
-  })
+  for (let n = 0; n < 10; n++) undisturbed.push(await talk.say())
+  for (const [n, attack] of siege.entries()) {
+    const ended = new AbortController()
+    const orders: Orders = { attack, url: server.url, address: `127.0.0.${n + 2}`, size: SIZE }
+    const attacking = attacked(attacker, orders).finally(() => ended.abort())
+    const disturbed: number[] = []
+    let most = 0
+    do {
+      disturbed.push(await talk.say())
+      most = Math.max(most, await mibOf(server))
+    } while (!ended.signal.aborted)
+    const { tried, refused } = await attacking
+    t.deepEqual([bob.gaps, bob.resets], [0, 0], attack)
+    t.is(bob.messages.length, talk.said, attack)
+    t.true(most < MOST_MIB, `${attack}: ${most} MiB`)
+    const delay = medianInTime(disturbed) / median(undisturbed)
+    tell(t, {
+      attack,
+      tried,
+      more: `${refused} refused; ${disturbed.length} messages meanwhile took ${delay.toFixed(1)} times as long, the longest ${Math.round(Math.max(...disturbed))} ms; at most ${most} MiB`,
+    })
+  }
 }
 
-for (const attack of ALL) test(`${attack}: two people talk on, unharmed`, (t) => withstands(t, attack))
+for (const siege of SIEGES) test(`${siege.join('; ')}: two people talk on, unharmed`, (t) => withstands(t, siege))

@@ -1,15 +1,16 @@
 /**
- * What one client can do at its worst, from an address of its own: each attack is a function, run in a thread of its own beside two people
- * who talk. Knows requests; knows nothing of how the server bears them.
+ * What one client can do at its worst, from an address of its own: each attack is a function, run in a thread beside two people who talk. Knows requests; knows nothing of how the server bears them.
  */
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { workerData, parentPort } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 
 export interface Orders {
   readonly attack: keyof typeof ATTACKS
   readonly url: string
+  /** Another address of this machine than the one from which people talk, and the one of the attack before. */
+  readonly address: string
   /** How large it is: 1 in `npm test`, more in `npm run test:faults`. */
   readonly size: number
 }
@@ -20,10 +21,8 @@ export interface Outcome {
   readonly refused: number
 }
 
-/** Another address of this machine than the one from which people talk. */
-const ADDRESS = '127.0.0.2'
-
-const agent = new Agent({ keepAlive: true, maxSockets: 20, localAddress: ADDRESS })
+let localAddress: string
+let agent: Agent
 let tried = 0
 let refused = 0
 
@@ -72,7 +71,7 @@ async function all(count: number, each: (n: number) => Promise<unknown>): Promis
 async function neverTake(url: string, path: string, count: number): Promise<Socket[]> {
   const sockets: Socket[] = []
   for (let n = 0; n < count; n++) {
-    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress: ADDRESS })
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress })
     socket.on('error', () => (refused += 1))
     await Promise.race([once(socket, 'connect'), once(socket, 'close')])
     socket.pause()
@@ -108,13 +107,13 @@ export const ATTACKS = {
   },
 
   'HTML that takes long to read': (url: string, size: number) =>
-    all(20 * size, (n) =>
+    all(8 * size, (n) =>
       ask(`${url}/comet.php`, { headers: FORM, body: new URLSearchParams({ msg: TANGLED[n % TANGLED.length] ?? '' }).toString() }),
     ),
 
   'answers for timestamps that nobody has': async (url: string, size: number) => {
     await all(90, (n) => post(url, 'heavy', { msg: '\u0001'.repeat(16_000), cid: `heavy ${n}` }))
-    await all(500 * size, (n) => ask(`${url}/rooms/heavy?timestamp=${1000 + n}`, { method: 'HEAD' }))
+    await all(200 * size, (n) => ask(`${url}/rooms/heavy?timestamp=${1000 + n}`, { method: 'HEAD' }))
   },
 
   'posts with cids without end': (url: string, size: number) =>
@@ -123,7 +122,7 @@ export const ATTACKS = {
   'slow readers of one large room, asked for as one of many': async (url: string, size: number) => {
     await all(90, () => post(url, 'large', { msg: '\u0001'.repeat(16_000) }))
     const sockets = await neverTake(url, '/rooms?poll=large:0&wait=0', 40 * size)
-    await all(50 * size, () => ask(`${url}/rooms/large?wait=0`))
+    await all(20 * size, () => ask(`${url}/rooms/large?wait=0`))
     for (const socket of sockets) socket.destroy()
   },
 
@@ -135,20 +134,24 @@ export const ATTACKS = {
   },
 
   'rooms, people and connections without end': async (url: string, size: number) => {
-    await all(200 * size, (n) => post(url, `made-${n}`, { msg: 'x' }))
-    await all(200 * size, (n) => ask(`${url}/rooms/lobby/sessions`, { headers: JSON_TYPE, body: JSON.stringify({ nick: `guest ${n}` }) }))
+    await all(100 * size, (n) => post(url, `made-${n}`, { msg: 'x' }))
+    await all(150 * size, (n) => ask(`${url}/rooms/lobby/sessions`, { headers: JSON_TYPE, body: JSON.stringify({ nick: `guest ${n}` }) }))
     await all(50 * size, () => ask(`${url}/rooms`))
     const sockets = await neverTake(url, '/rooms/lobby?wait=60&timestamp=1', 100 * size)
     for (const socket of sockets) socket.destroy()
   },
 
-  'asking for the list of a directory with bad files': (url: string, size: number) => all(200 * size, () => ask(`${url}/rooms`)),
+  'asking for the list of a directory with bad files': (url: string, size: number) => all(80 * size, () => ask(`${url}/rooms`)),
 } satisfies Record<string, (url: string, size: number) => Promise<void>>
 
-if (parentPort) {
-  const { attack, url, size } = workerData as Orders
+async function follow({ attack, url, address, size }: Orders): Promise<void> {
+  localAddress = address
+  agent = new Agent({ keepAlive: true, maxSockets: 20, localAddress })
+  tried = refused = 0
   await ATTACKS[attack](url, size)
   agent.destroy()
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort.postMessage({ tried, refused } satisfies Outcome)
+  parentPort?.postMessage({ tried, refused } satisfies Outcome)
 }
+
+parentPort?.on('message', (orders: Orders) => void follow(orders))
