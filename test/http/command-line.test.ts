@@ -228,26 +228,12 @@ test('a relative directory is one like any other, and is made', async (t) => {
   t.is((await parked).msg, 'by hand')
 })
 
-test('the banner shows the page, the directory, and a curl line that can be pasted', async (t) => {
-  const directory = await freshDirectory(t)
-  const child = run(['-H', '127.0.0.1', '-p', '0', directory])
-  t.teardown(() => child.kill('SIGKILL'))
-  let out = ''
-  for await (const chunk of child.stdout ?? []) {
-    out += String(chunk)
-    if (out.includes('curl')) break
-  }
-  t.regex(out, /http:\/\/127\.0\.0\.1:\d+/)
-  t.true(out.includes(directory))
-  t.regex(out, /curl -d 'hello' http:\/\/127\.0\.0\.1:\d+\/rooms\/lobby/)
-})
-
 /** An address that does not look like this machine's own, and is. */
 const BEYOND = '0x7f.1'
 
 /** All that it says from its start until it is stopped, once it has said this. */
 async function saidWith(t: ExecutionContext, args: readonly string[], until: string): Promise<string> {
-  const child = run(['-H', BEYOND, '-p', '0', ...args, await freshDirectory(t)])
+  const child = run(['-H', BEYOND, '-p', '0', ...args])
   t.teardown(() => child.kill('SIGKILL'))
   let said = ''
   for await (const chunk of child.stdout ?? []) {
@@ -259,9 +245,18 @@ async function saidWith(t: ExecutionContext, args: readonly string[], until: str
 
 test('without a token and beyond localhost it warns, once, however little it is to say', async (t) => {
   for (const options of [[], ['--quiet', '--json-logs']])
-    t.is((await saidWith(t, options, 'Anybody who can')).split('can read and write').length, 2, options.join())
+    t.is(
+      (await saidWith(t, [...options, await freshDirectory(t)], 'Anybody who can')).split('can read and write').length,
+      2,
+      options.join(),
+    )
 })
 
-test('with a token it does not warn', async (t) => {
-  t.notRegex(await saidWith(t, ['--token', 'open-sesame'], 'curl'), /can read and write/)
+test('the banner shows the page, the directory, and a curl line that can be pasted; with a token it does not warn', async (t) => {
+  const directory = await freshDirectory(t)
+  const said = await saidWith(t, ['--token', 'open-sesame', directory], 'curl')
+  t.regex(said, /page +http:\/\/0x7f\.1:\d+\n/)
+  t.true(said.includes(directory))
+  t.regex(said, /curl -d 'hello' http:\/\/0x7f\.1:\d+\/rooms\/lobby/)
+  t.notRegex(said, /can read and write/)
 })

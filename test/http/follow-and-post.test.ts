@@ -101,7 +101,7 @@ test('post says its words, or what standard input says, or each of its lines', a
   const server = await serve(t)
   const { url } = server
   t.deepEqual(await ended(['post', '--nick', 'ann', url, 'dev', '**two**', 'words']), { code: 0, out: '', err: '' })
-  t.is((await endedProcess(run(['post', url, 'dev']), 'a whole\ntext\n')).code, 0)
+  t.is((await ended(['post', url, 'dev'], 'a whole\ntext\n')).code, 0)
   t.is((await ended(['post', '--lines', url, 'dev'], 'first\n\nsecond\r\nthird')).code, 0)
   t.deepEqual(
     messagesIn(await readFile(server.file('dev'), 'utf8')).map(({ nick, msg }) => [nick, msg]),
@@ -129,15 +129,15 @@ test('post gets through while there is no server, once', async (t) => {
   )
 })
 
-test('a token comes by option or variable', async (t) => {
+test('a token comes by option or variable, and a text by the standard input of a process', async (t) => {
   const { url } = await serve(t, { token: 'secret-of-ours' })
   t.is((await ended(['post', url, 'lobby', 'a'])).code, 1)
   t.is((await ended(['post', '--token', 'secret-of-ours', url, 'lobby', 'b'])).code, 0)
-  t.is((await endedProcess(run(['post', url, 'lobby', 'c'], { ROOMFILE_TOKEN: 'secret-of-ours' }))).code, 0)
+  t.is((await endedProcess(run(['post', url, 'lobby'], { ROOMFILE_TOKEN: 'secret-of-ours' }), 'c\nd\n')).code, 0)
   const { text: answer } = await send(`${url}/rooms/lobby`, { headers: { Authorization: 'Bearer secret-of-ours' } })
   t.deepEqual(
     (JSON.parse(answer) as { messages: { msg: string }[] }).messages.map(({ msg }) => msg),
-    ['b', 'c'],
+    ['b', 'c\nd'],
   )
 })
 
