@@ -1,5 +1,5 @@
-/** The native protocol, address by address, as PROTOCOL.md says. */
-import { readFile } from 'node:fs/promises'
+/** The native protocol, address by address, as PROTOCOL.md says; and /healthz, for whoever restarts a server, or sends others to it. */
+import { readFile, mkdir, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setImmediate as immediate } from 'node:timers/promises'
 import ava from 'ava'
@@ -278,4 +278,26 @@ test('an address parks a thousand polls and no more; a client that goes away fre
     while ((await status()) === 429) await immediate()
   }
   t.is(await status(), 200)
+})
+
+test('a directory that is gone, or that is none, is told by 503 and a code, for as long as that lasts', async (t) => {
+  const { url, directory } = await serve(t)
+  await post(url, 'lobby', { msg: 'a' })
+  const health = (): Promise<{ status: number; text: string }> => send(`${url}/healthz`)
+  t.like(await health(), { status: 200, text: '{"status":"ok"}' })
+  await rename(directory, `${directory}-away`)
+  const answers = [await health(), await send(`${url}/healthz`, { method: 'HEAD' })]
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    [503, 503],
+  )
+  t.is((JSON.parse(answers[0]?.text ?? '') as { error: { code: string } }).error.code, 'no_directory')
+  await writeFile(directory, 'a file in its place')
+  t.is((await health()).status, 503)
+  await rename(directory, `${directory}-away/file`)
+  await mkdir(directory)
+  t.is((await health()).status, 200)
+  await rename(`${directory}-away`, directory)
+  t.like(await health(), { status: 200, text: '{"status":"ok"}' })
+  await post(url, 'lobby', { msg: 'b' })
 })
