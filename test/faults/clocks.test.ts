@@ -12,7 +12,7 @@ import { FAKETIME, pathOf } from '../helpers/programs.ts'
 import { randomOf } from '../helpers/random.ts'
 import { freshDirectory, serveProcess, type ServedProcess } from '../helpers/serve.ts'
 
-const STEPS = sized(12, 500)
+const STEPS = sized(6, 500)
 const POSTERS = sized(4, 10)
 
 const HOUR = 3600

@@ -17,10 +17,10 @@ import { UTIL_LINUX } from '../helpers/programs.ts'
 import { serve, serveProcess, type Served, type ServedProcess } from '../helpers/serve.ts'
 import { hurried, INSPECTED } from '../helpers/under.ts'
 
-const PARKED = sized(300, 10_000)
-const CUTS = sized(600, 120_000)
-const SLOW_READERS = sized(40, 500)
-const DRIBBLERS = sized(100, 3000)
+const PARKED = sized(100, 10_000)
+const CUTS = sized(200, 120_000)
+const SLOW_READERS = sized(20, 500)
+const DRIBBLERS = sized(40, 3000)
 const MOST_FILES = 200
 
 /** Connections are made in steps, fewer than a server's backlog at once. */

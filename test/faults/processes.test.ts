@@ -17,8 +17,8 @@ import { said } from '../helpers/room-files.ts'
 
 /** How many servers are killed beside the one that stays, and how often. */
 const KILLED = sized([2], [1, 3])
-const ROUNDS = sized(4, 100)
-const POSTERS = sized(8, 20)
+const ROUNDS = sized(2, 100)
+const POSTERS = sized(4, 20)
 
 const RESTARTS = sized(1, 10)
 const CLIENTS_EACH = sized(2, 5)

@@ -17,7 +17,7 @@ import { serve, serveProcess, type Served } from '../helpers/serve.ts'
 import { hurried, meddled } from '../helpers/under.ts'
 
 /** Saves of each kind, in a room of their own; and one after the other in one room, where renames are slow or cannot exchange. */
-const OF_EACH = sized(3, 1000)
+const OF_EACH = sized(2, 1000)
 const OF_EACH_TRACED = sized(1, 20)
 
 /** Milliseconds from one post to the next, whatever becomes of the first. */

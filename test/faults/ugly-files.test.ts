@@ -8,8 +8,8 @@ import { freshDirectory, serve, type ServeOptions } from '../helpers/serve.ts'
 
 const MIB = 1024 * 1024
 /** The largest file that the server reads whole. */
-const MAX_FILE = sized(1, 8) * MIB
-const HUGE = sized(3, 200) * MIB
+const MAX_FILE = sized(0.5, 8) * MIB
+const HUGE = sized(1, 200) * MIB
 const MANY = sized(1000, 100_000)
 const FUTURE = Date.UTC(2099, 0, 1)
 

@@ -196,7 +196,7 @@ test('a bad file that is there at the start does not end the watch of the others
 
 needing(UTIL_LINUX)('rooms that were never counted do not take all open files', async (t) => {
   const directory = await freshDirectory(t)
-  const names = await makeRooms(directory, 900)
+  const names = await makeRooms(directory, 300)
   const { url } = await serveProcess(t, [], directory, ['prlimit', '--nofile=100:100'])
   const pages = await Promise.all(Array.from({ length: 10 }, () => list(url)))
   for (const { rooms } of pages) {
