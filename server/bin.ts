@@ -1,18 +1,18 @@
 #!/usr/bin/env node
 /**
  * The command: arguments in, a server listening, signals out. Exit 0 after a clean stop, 1 when it cannot run, 2 for a bad option.
- * `follow` and `post` talk to a server that runs elsewhere: those are client/command/cli.ts.
+ * `follow` and `post` talk to a server that runs elsewhere: those are command/cli.ts.
  */
 import { networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
 import { pino, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { commandNamed } from '../client/command/cli.ts'
+import { commandNamed } from './command/cli.ts'
 import { isLoopback, readConfig, type Config } from './config.ts'
 import { roomfile, type Roomfile } from './index.ts'
-import { LogOutput } from './log-output.ts'
+import { LogOutput } from './command/log-output.ts'
 import { TIMES } from './times.ts'
-import { BAD_USAGE, COULD_NOT, UsageError } from './usage.ts'
+import { BAD_USAGE, COULD_NOT, UsageError } from './command/usage.ts'
 
 /** The log, on standard output, which may be full, slow or gone: that costs lines of the log, and nothing else. */
 function outputAndLog({ jsonLogs, quiet }: Config): { output: LogOutput; log: Logger } {

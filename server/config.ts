@@ -21,10 +21,10 @@ import {
   size,
   whole,
   type Kind,
-} from './kinds.ts'
-import { usualBudget } from './memory.ts'
-import { KEEP_REMOVED_MS } from './stores/aside.ts'
-import { parsed, UsageError } from './usage.ts'
+} from './option-kinds.ts'
+import { usualBudget } from './room/memory.ts'
+import { KEEP_REMOVED_MS } from './stores/file/aside.ts'
+import { parsed, UsageError } from './command/usage.ts'
 
 /** Everything that can be set, checked. Sizes in bytes of UTF-8. */
 export interface Config {

@@ -15,9 +15,9 @@ import { draftOf, keepDraft, keepSent, sentTo } from './memory.ts'
 import { composerStyle } from './style.ts'
 import { keepFocus, tabStop, toolbarView, type ToolbarActions } from './toolbar.ts'
 import { EmojiPanel } from './emoji.ts'
-import { markdownStyle } from '../log/markdown-style.ts'
+import { markdownStyle } from '../room/log/markdown-style.ts'
 import { inserted, type Passage } from './passage.ts'
-import { safeHtml } from '../safe-html.ts'
+import { safeHtml } from '../markdown/safe-html.ts'
 import { textsFor, type Texts } from '../texts.ts'
 
 export type SendEvent = CustomEvent<{ msg: string }>

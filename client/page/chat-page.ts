@@ -5,16 +5,16 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
 import { askPermission, chime, count, notify, permission } from './alerts.ts'
-import { ChatRoom, type MessageDetail } from '../elements.ts' // which defines the elements
+import { ChatRoom, type MessageDetail } from '../room/elements.ts' // which defines the elements
 import { menuIcon, settingsIcon } from '../icons.ts'
-import { isMentioned } from '../log/mention.ts'
+import { isMentioned } from '../room/log/mention.ts'
 import { placeBelow } from '../popover.ts'
 import { recall } from '../remembered.ts'
 import { RoomList } from './room-list.ts'
 import { roomsView } from './rooms-view.ts'
 import { change, settings, type Settings } from './settings.ts'
 import { settingsView } from './settings-view.ts'
-import { sharedHub } from '../connection/shared.ts'
+import { sharedHub } from '../api/shared.ts'
 import { textsFor, type Texts } from '../texts.ts'
 
 /** How often to look which rooms there are, while somebody looks at the page, in ms. */

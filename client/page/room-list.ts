@@ -2,8 +2,8 @@
  * The rooms there are, the liveliest first, and how much is unread in those that the reader was in before.
  * Follows such rooms by the poll that the page has anyway. Knows no DOM; whoever shows it is told when something changed.
  */
-import { connect, type Hub, type Message } from '../client.ts'
-import { Reading } from '../log/reading.ts'
+import { connect, type Hub, type Message } from '../api/client.ts'
+import { Reading } from '../room/log/reading.ts'
 import { recall } from '../remembered.ts'
 import { lastReadKey } from '../room/visit.ts'
 

@@ -2,7 +2,7 @@
  * What the page says about the connection, and from when on: a hiccup is not worth a word, the second failure or two seconds are.
  * Pure rules over the client's state events and a clock.
  */
-import type { StateEvent } from '../client.ts'
+import type { StateEvent } from '../api/client.ts'
 
 /** ms without a connection after which a reader is told. */
 const PATIENCE = 2000

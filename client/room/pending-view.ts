@@ -1,9 +1,9 @@
 /** What was written and is not in the room yet: on its way, or refused and waiting for a word of its author. Knows how it looks. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { OutboxEntry } from '../connection/outbox.ts'
-import type { MessageTexts } from '../log/message-text.ts'
-import { nickView } from '../log/message-view.ts'
+import type { OutboxEntry } from '../api/outbox.ts'
+import type { MessageTexts } from './log/message-text.ts'
+import { nickView } from './log/message-view.ts'
 import { wordsFor, type Texts } from '../texts.ts'
 
 export interface PendingActions {

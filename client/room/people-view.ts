@@ -1,6 +1,6 @@
 /** Who is here and who is typing, as lists and lines. Knows names and words, no room. */
 import { html, nothing, type TemplateResult } from 'lit'
-import { hueOf, isolated } from '../log/message-view.ts'
+import { hueOf, isolated } from './log/message-view.ts'
 import type { Texts } from '../texts.ts'
 
 /** @param nick the reader's own name among them, `''` for none */

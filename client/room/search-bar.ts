@@ -3,7 +3,7 @@
  * Knows when the field is there and what its keys do. What is found search.ts decides, how it looks search-view.ts.
  */
 import type { LitElement, TemplateResult } from 'lit'
-import type { Entry } from '../log/rows.ts'
+import type { Entry } from './log/rows.ts'
 import { Search } from './search.ts'
 import { searchView } from './search-view.ts'
 import type { Texts } from '../texts.ts'

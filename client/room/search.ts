@@ -2,7 +2,7 @@
  * Search in the messages that are loaded: what is found, and which of them is looked at.
  * Pure rules over texts. Knows no DOM (search-view.ts shows it).
  */
-import type { Entry } from '../log/rows.ts'
+import type { Entry } from './log/rows.ts'
 
 export class Search {
   query = ''

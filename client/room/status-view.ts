@@ -3,7 +3,7 @@
  * Knows words and looks; when to show what it is told.
  */
 import { html, nothing, type TemplateResult } from 'lit'
-import { RoomError } from '../client.ts'
+import { RoomError } from '../api/client.ts'
 import type { LinkState } from './link-state.ts'
 import { wordsFor, type Texts } from '../texts.ts'
 

@@ -2,13 +2,13 @@
  * One reader's visit to one room, from opening it to leaving it: what has come, who is here, what is on its way, how the connection is.
  * Knows the client and the rules of reading. Knows no DOM: whoever shows it is told when something changed.
  */
-import { connect, type Connection, type Message, type MessagesEvent, type RoomEvent } from '../client.ts'
+import { connect, type Connection, type Message, type MessagesEvent, type RoomEvent } from '../api/client.ts'
 import { LinkState } from './link-state.ts'
-import { outbox, type Outbox, type OutboxEntry } from '../connection/outbox.ts'
-import { Reading } from '../log/reading.ts'
+import { outbox, type Outbox, type OutboxEntry } from '../api/outbox.ts'
+import { Reading } from './log/reading.ts'
 import { recall, remember, storage } from '../remembered.ts'
-import type { Entry } from '../log/rows.ts'
-import { sharedHub } from '../connection/shared.ts'
+import type { Entry } from './log/rows.ts'
+import { sharedHub } from '../api/shared.ts'
 
 /** As many entries as the page keeps; a room that is open for weeks must not fill the memory. */
 const MOST_ENTRIES = 2000

@@ -1,11 +1,11 @@
 /** The JSON of what a poll is told. Knows the native protocol's form of it; decides nothing. */
-import type { News } from '../backlog.ts'
+import type { News } from '../room/backlog.ts'
 import type { RoomfileError } from '../errors.ts'
-import type { Pieces } from '../http.ts'
-import { lineOf } from '../message.ts'
-import type { Attendance, AttendanceChanges, SessionId } from '../presence.ts'
-import type { Told } from '../room.ts'
-import type { RoomsPage } from '../rooms.ts'
+import type { Pieces } from '../http/http.ts'
+import { lineOf } from '../room/message.ts'
+import type { Attendance, AttendanceChanges, SessionId } from '../room/presence.ts'
+import type { Told } from '../room/room.ts'
+import type { RoomsPage } from '../room/rooms.ts'
 
 /** Messages of so many characters together are copied into their answer. More are not: their bytes are the room's own. */
 const COPIED = 16 * 1024

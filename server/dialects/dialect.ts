@@ -1,7 +1,7 @@
 /** What every dialect is given. */
-import type { Limits } from '../backlog.ts'
-import type { RateLimit } from '../rate-limit.ts'
-import type { Rooms } from '../rooms.ts'
+import type { Limits } from '../room/backlog.ts'
+import type { RateLimit } from '../http/rate-limit.ts'
+import type { Rooms } from '../room/rooms.ts'
 import type { Times } from '../times.ts'
 
 export interface DialectOptions {

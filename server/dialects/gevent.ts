@@ -2,12 +2,12 @@
  * The protocol of the gevent tutorial, on the lobby: `/new`, and `/update` with the id of the last message as its place.
  * [gevent] marks what the tutorial prescribes. Only translates.
  */
-import { draftOf } from '../draft.ts'
+import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, readForm, send, type Handler } from '../http.ts'
-import { isAfter, placeIn, stampOf, type MessageId } from '../message.ts'
-import type { Room } from '../room.ts'
-import { LOBBY } from '../room-name.ts'
+import { goneSignal, readForm, send, type Handler } from '../http/http.ts'
+import { isAfter, placeIn, stampOf, type MessageId } from '../room/message.ts'
+import type { Room } from '../room/room.ts'
+import { LOBBY } from '../room/room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { HTML, HTML_IN_JSON, inertJson, maxForm, OTHER_FIELDS, pauseAfterError } from './html.ts'
 import { pageFrom, Pages, type Manner } from './pages.ts'

@@ -4,10 +4,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
-import type { Limits } from '../backlog.ts'
+import type { Limits } from '../room/backlog.ts'
 import { BUDGETS } from '../budgets.ts'
-import { toHtml } from '../markup.ts'
-import { jsonEscape, type Message } from '../message.ts'
+import { toHtml } from './markup.ts'
+import { jsonEscape, type Message } from '../room/message.ts'
 import type { Times } from '../times.ts'
 
 export const HTML = 'text/html; charset=utf-8'

@@ -4,11 +4,11 @@
  * [mochiweb] marks what the tutorial prescribes. Only translates.
  */
 import { parseCookie, stringifySetCookie } from 'cookie'
-import { draftOf } from '../draft.ts'
+import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { formIn, goneSignal, isEncoded, readBody, send, type Handler, type Request } from '../http.ts'
-import { placeIn, type Stamp } from '../message.ts'
-import { LOBBY } from '../room-name.ts'
+import { formIn, goneSignal, isEncoded, readBody, send, type Handler, type Request } from '../http/http.ts'
+import { placeIn, type Stamp } from '../room/message.ts'
+import { LOBBY } from '../room/room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { entity, leftOutHtml, maxForm, messageHtml, pauseAfterError, plainHtml } from './html.ts'
 import { pageFrom, type Manner } from './pages.ts'

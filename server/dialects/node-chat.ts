@@ -2,13 +2,13 @@
  * The protocol of node_chat, on the lobby: sessions with nicks, and `/recv` with the newest message's timestamp as its place.
  * [node_chat] marks what its server prescribes: statuses, error texts, shapes. Only translates.
  */
-import { draftOf } from '../draft.ts'
+import { draftOf } from '../room/draft.ts'
 import { RoomfileError } from '../errors.ts'
-import { goneSignal, queryValue, send, type Handler, type Request, type Response } from '../http.ts'
-import type { Message, Timestamp } from '../message.ts'
-import type { Session } from '../presence.ts'
-import { LOBBY } from '../room-name.ts'
-import type { Store } from '../store.ts'
+import { goneSignal, queryValue, send, type Handler, type Request, type Response } from '../http/http.ts'
+import type { Message, Timestamp } from '../room/message.ts'
+import type { Session } from '../room/presence.ts'
+import { LOBBY } from '../room/room-name.ts'
+import type { Store } from '../stores/store.ts'
 import type { DialectOptions } from './dialect.ts'
 import { leftOut } from './html.ts'
 import { Tickets } from './tickets.ts'

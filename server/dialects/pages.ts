@@ -3,7 +3,7 @@
  * client's own place goes on behind them. Knows sizes and places; does not know what an answer looks like.
  */
 import { BUDGETS } from '../budgets.ts'
-import { bytesIn, type Message } from '../message.ts'
+import { bytesIn, type Message } from '../room/message.ts'
 
 /** How a protocol tells messages. Each text is a part of its answer, in the form that it has there. */
 export interface Manner {

@@ -2,13 +2,13 @@
  * The parent protocol: `comet.php` of the PHP tutorial, spoken exactly as its ExtJS client speaks it, on the lobby.
  * [php] marks what the tutorial prescribes. Only translates.
  */
-import { draftOf } from '../draft.ts'
+import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, parseTimestamp, readForm, send, type Handler } from '../http.ts'
-import { toMarkdown } from '../markup.ts'
-import type { Timestamp } from '../message.ts'
-import type { Room } from '../room.ts'
-import { LOBBY } from '../room-name.ts'
+import { goneSignal, parseTimestamp, readForm, send, type Handler } from '../http/http.ts'
+import { toMarkdown } from './markup.ts'
+import type { Timestamp } from '../room/message.ts'
+import type { Room } from '../room/room.ts'
+import { LOBBY } from '../room/room-name.ts'
 import type { DialectOptions } from './dialect.ts'
 import { HTML, HTML_IN_JSON, inertJson, pauseAfterError } from './html.ts'
 import { pageFrom, Pages, type Manner } from './pages.ts'

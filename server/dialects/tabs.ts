@@ -6,10 +6,10 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { BUDGETS } from '../budgets.ts'
-import { isAfter, stampOf, type Message, type Stamp } from '../message.ts'
-import type { Room } from '../room.ts'
+import { isAfter, stampOf, type Message, type Stamp } from '../room/message.ts'
+import type { Room } from '../room/room.ts'
 import type { Times } from '../times.ts'
-import { Waiters } from '../waiters.ts'
+import { Waiters } from '../room/waiters.ts'
 
 /** Milliseconds for which a place is kept: longer than a poll, shorter than a visit that is over. */
 export const KEPT = 60_000

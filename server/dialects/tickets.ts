@@ -4,7 +4,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { BUDGETS } from '../budgets.ts'
-import type { Store } from '../store.ts'
+import type { Store } from '../stores/store.ts'
 
 /** What an id says. */
 export interface Ticket {

@@ -3,12 +3,12 @@
  * The floor that benchmarks measure the file store against, and a second witness for the store contract.
  */
 import { randomBytes } from 'node:crypto'
-import { commit, EMPTY, type Backlog, type Limits } from '../backlog.ts'
+import { commit, EMPTY, type Backlog, type Limits } from '../room/backlog.ts'
 import { RoomfileError } from '../errors.ts'
-import { lineOf } from '../message.ts'
-import { LOBBY, type RoomName } from '../room-name.ts'
-import type { Store } from '../store.ts'
-import { KEY_BYTES } from './secret.ts'
+import { lineOf } from '../room/message.ts'
+import { LOBBY, type RoomName } from '../room/room-name.ts'
+import type { Store } from './store.ts'
+import { KEY_BYTES } from './file/secret.ts'
 
 /** @param maxRooms rooms that there may be before no post makes another one */
 export function memoryStore(limits: Limits, maxRooms = Infinity): Store {

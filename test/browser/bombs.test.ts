@@ -1,5 +1,5 @@
 /** A room full of messages that want to be large, deep or slow: the page shows them all, and one can talk. */
-import { RENDER_BUDGET } from '../../client/render-budget.ts'
+import { RENDER_BUDGET } from '../../client/markdown/render-budget.ts'
 import { BOMBS } from '../helpers/bombs.ts'
 import { withBrowser } from '../helpers/browser.ts'
 import { needing } from '../helpers/needing.ts'

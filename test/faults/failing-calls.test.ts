@@ -6,7 +6,7 @@ import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, unlink, writeF
 import { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
-import { newCid } from '../../client/client.ts'
+import { newCid } from '../../client/api/client.ts'
 import { TIMES } from '../../server/times.ts'
 import { Attack, sized } from '../helpers/attack.ts'
 import { Follower, messagesIn, poll, post, send } from '../helpers/chat.ts'

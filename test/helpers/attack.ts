@@ -5,7 +5,7 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { newCid } from '../../client/client.ts'
+import { newCid } from '../../client/api/client.ts'
 import { send, type Answer, type Send } from './chat.ts'
 import { TEST_LIMIT_MS } from './limits.ts'
 

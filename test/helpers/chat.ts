@@ -1,6 +1,6 @@
 /** People in tests: they post, they poll, they follow a room. Plain HTTP, as a script would do it. */
 import { Agent, request, type IncomingHttpHeaders } from 'node:http'
-import type { Message } from '../../server/message.ts'
+import type { Message } from '../../server/room/message.ts'
 
 export interface Answer {
   readonly status: number

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline'
 import { PassThrough, Readable, type Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
-import { commandNamed } from '../../client/command/cli.ts'
-import type { Terminal } from '../../client/command/terminal.ts'
+import { commandNamed } from '../../server/command/cli.ts'
+import type { Terminal } from '../../server/command/terminal.ts'
 import { run } from './serve.ts'
 
 export interface Ended {

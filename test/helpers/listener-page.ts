@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ava from 'ava'
-import { bundle } from '../../client/build.ts'
+import { bundle } from '../../client/build/build.ts'
 
 const SOURCE = fileURLToPath(new URL('../browser/listener/page.ts', import.meta.url))
 

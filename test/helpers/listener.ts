@@ -1,5 +1,5 @@
 /** Somebody who listens to a connection, and keeps what a page would show. */
-import type { Connection, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent } from '../../client/client.ts'
+import type { Connection, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent } from '../../client/api/client.ts'
 
 export class RoomListener {
   readonly events: RoomEvent[] = []

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { ExecutionContext } from 'ava'
-import { connect, type ConnectOptions, type Connection } from '../../client/client.ts'
+import { connect, type ConnectOptions, type Connection } from '../../client/api/client.ts'
 import { TEST_LIMIT_MS } from './limits.ts'
 
 export type Answer = (res: ServerResponse, req: IncomingMessage) => unknown

@@ -1,7 +1,7 @@
 /** What tests do with the page beyond talking: files written before, tabs in the background, places on the screen. */
 import { writeFile } from 'node:fs/promises'
 import type { Locator, Page } from 'playwright-core'
-import type { Message } from '../../server/message.ts'
+import type { Message } from '../../server/room/message.ts'
 import type { Served } from './serve.ts'
 import { until } from './until.ts'
 

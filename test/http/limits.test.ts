@@ -6,7 +6,7 @@ import { Agent } from 'node:http'
 import { mock } from 'node:test'
 import ava, { type ExecutionContext } from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
-import { WorkShare } from '../../server/work-share.ts'
+import { WorkShare } from '../../server/http/work-share.ts'
 import { countCalls, type CallsOf } from '../helpers/calls.ts'
 import { send, type Answer, post } from '../helpers/chat.ts'
 import { clockOf } from '../helpers/clock.ts'
@@ -54,8 +54,8 @@ test('PHP: the HTML of a post beyond the limit is not looked at', async (t) => {
   const callsOf = await countCalls(t)
   const say = (): Promise<Answer> => send(`${url}/comet.php`, { headers: FORM, body: `msg=${encodeURIComponent('<b>a</b>')}` })
   t.is((await say()).status, 200)
-  t.is(await callsOf('server/markup.ts', 'toMarkdown'), 1)
-  t.is(await callsOfRefused(t, callsOf, say, 'server/markup.ts', 'toMarkdown'), 0)
+  t.is(await callsOf('server/dialects/markup.ts', 'toMarkdown'), 1)
+  t.is(await callsOfRefused(t, callsOf, say, 'server/dialects/markup.ts', 'toMarkdown'), 0)
 })
 
 for (const [dialect, path] of Object.entries({
@@ -78,8 +78,8 @@ test('node_chat: what is said beyond the limit is not looked at', async (t) => {
   const callsOf = await countCalls(t)
   const say = (): Promise<Answer> => send(`${url}/send?id=x&text=a`)
   await say()
-  t.is(await callsOf('server/draft.ts', 'draftOf'), 1)
-  t.is(await callsOfRefused(t, callsOf, say, 'server/draft.ts', 'draftOf'), 0)
+  t.is(await callsOf('server/room/draft.ts', 'draftOf'), 1)
+  t.is(await callsOfRefused(t, callsOf, say, 'server/room/draft.ts', 'draftOf'), 0)
 })
 
 /** From now on each such work seems to take an hour. */

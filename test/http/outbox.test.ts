@@ -1,7 +1,7 @@
 /** The outbox on the real server, through a network that fails: nothing lost, nothing doubled, all in order. */
 import ava, { type ExecutionContext } from 'ava'
-import { connect, type Connection } from '../../client/client.ts'
-import { outbox, type Outbox, type OutboxEntry } from '../../client/connection/outbox.ts'
+import { connect, type Connection } from '../../client/api/client.ts'
+import { outbox, type Outbox, type OutboxEntry } from '../../client/api/outbox.ts'
 import { poll, post } from '../helpers/chat.ts'
 import { RoomListener } from '../helpers/listener.ts'
 import { proxy } from '../helpers/proxy.ts'

@@ -1,10 +1,10 @@
 /** Who is here, told as what changed: to whom a version is known, and no more than there is to tell. */
 import { setImmediate } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
-import { connect } from '../../client/client.ts'
+import { connect } from '../../client/api/client.ts'
 import { BUDGETS } from '../../server/budgets.ts'
-import { Presence, type Attendance, type AttendanceChanges } from '../../server/presence.ts'
-import { Deadlines } from '../../server/waiters.ts'
+import { Presence, type Attendance, type AttendanceChanges } from '../../server/room/presence.ts'
+import { Deadlines } from '../../server/room/waiters.ts'
 import { poll, send } from '../helpers/chat.ts'
 import { randomOf } from '../helpers/random.ts'
 import { serve } from '../helpers/serve.ts'

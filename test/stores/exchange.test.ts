@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, type BigIntStats } from 'node:fs'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
-import { exchange, place } from '../../server/stores/exchange.ts'
+import { exchange, place } from '../../server/stores/file/exchange.ts'
 import { freshDirectory } from '../helpers/serve.ts'
 
 const test = ava.serial

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ava from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
-import { Misnamed } from '../../server/stores/misnamed.ts'
+import { Misnamed } from '../../server/stores/file/misnamed.ts'
 import { poll, send } from '../helpers/chat.ts'
 import { freshDirectory, serve } from '../helpers/serve.ts'
 

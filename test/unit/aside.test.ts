@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import ava, { type ExecutionContext } from 'ava'
-import { Aside } from '../../server/stores/aside.ts'
+import { Aside } from '../../server/stores/file/aside.ts'
 import { Follower, post } from '../helpers/chat.ts'
 import { freshDirectory, serve } from '../helpers/serve.ts'
 

@@ -4,8 +4,8 @@
  */
 import * as fc from 'fast-check'
 import test from 'ava'
-import { commit, EMPTY, newsFrom, standingOf, takeIn, type Backlog, type Limits, type Standing } from '../../server/backlog.ts'
-import { lineOf, readLine, type Draft, type Message } from '../../server/message.ts'
+import { commit, EMPTY, newsFrom, standingOf, takeIn, type Backlog, type Limits, type Standing } from '../../server/room/backlog.ts'
+import { lineOf, readLine, type Draft, type Message } from '../../server/room/message.ts'
 import { tries } from '../helpers/random.ts'
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 2000)

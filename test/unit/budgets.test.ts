@@ -1,7 +1,7 @@
 /** The table of budgets in SECURITY.md names every budget of the code with its number, and every option that is one with its default. */
 import { readFile } from 'node:fs/promises'
 import ava from 'ava'
-import { RENDER_BUDGET } from '../../client/render-budget.ts'
+import { RENDER_BUDGET } from '../../client/markdown/render-budget.ts'
 import { BUDGETS } from '../../server/budgets.ts'
 import { checkedConfig } from '../../server/config.ts'
 

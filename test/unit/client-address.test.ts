@@ -1,6 +1,6 @@
 /** Who is counted as one client. */
 import test from 'ava'
-import { clientAddress } from '../../server/client-address.ts'
+import { clientAddress } from '../../server/http/client-address.ts'
 
 for (const [address, client] of [
   ['192.0.2.1', '192.0.2.1'],

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
-import { connect, RoomError, type Connection, type MessagesEvent, type RoomEvent } from '../../client/client.ts'
-import { PollingHub } from '../../client/connection/polling-hub.ts'
+import { connect, RoomError, type Connection, type MessagesEvent, type RoomEvent } from '../../client/api/client.ts'
+import { PollingHub } from '../../client/api/polling-hub.ts'
 import { drops, gives, madeUp, noting, parks, type Answer, type MadeUp } from '../helpers/made-up.ts'
 
 const hello = { id: '5-0', timestamp: 5, type: 'msg', nick: 'ann', msg: 'hello' } as const

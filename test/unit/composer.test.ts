@@ -6,7 +6,7 @@ import { EDITS, isApplied, type EditName } from '../../client/composer/edits.ts'
 import { continued, quoted } from '../../client/composer/lines.ts'
 import { linkTo } from '../../client/composer/links.ts'
 import type { Passage } from '../../client/composer/passage.ts'
-import { renderMarkdown } from '../../client/markdown.ts'
+import { renderMarkdown } from '../../client/markdown/markdown.ts'
 
 /** `a ⟦b⟧ c` is a text with b selected, `a | c` one with a caret. */
 function passage(sketch: string): Passage {

@@ -2,8 +2,8 @@
 import ava from 'ava'
 import * as fc from 'fast-check'
 import { BUDGETS } from '../../server/budgets.ts'
-import { toMarkdown } from '../../server/markup.ts'
-import { sieve } from '../../server/sieve.ts'
+import { toMarkdown } from '../../server/dialects/markup.ts'
+import { sieve } from '../../server/dialects/sieve.ts'
 import { filled } from '../helpers/bombs.ts'
 
 const test = ava.serial

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
-import { LogOutput } from '../../server/log-output.ts'
+import { LogOutput } from '../../server/command/log-output.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
 import { freshDirectory } from '../helpers/fresh-directory.ts'
 

@@ -1,11 +1,11 @@
 /** The rules of the log: what stands together, what is unread, who is meant, what is found, when a lost connection is worth a word. */
 import test from 'ava'
-import type { Message } from '../../client/client.ts'
+import type { Message } from '../../client/api/client.ts'
 import { LinkState } from '../../client/room/link-state.ts'
-import { isMentioned } from '../../client/log/mention.ts'
-import { Reading } from '../../client/log/reading.ts'
+import { isMentioned } from '../../client/room/log/mention.ts'
+import { Reading } from '../../client/room/log/reading.ts'
 import { roomNamed } from '../../client/page/room-names.ts'
-import { isLong, movesOf, rowsOf } from '../../client/log/rows.ts'
+import { isLong, movesOf, rowsOf } from '../../client/room/log/rows.ts'
 import { Search } from '../../client/room/search.ts'
 
 const MINUTE = 60_000

@@ -1,7 +1,7 @@
 /** HTML of a rich editor that becomes Markdown, and Markdown that becomes HTML. */
 import test from 'ava'
-import { renderMarkdown } from '../../client/markdown.ts'
-import { toHtml, toMarkdown } from '../../server/markup.ts'
+import { renderMarkdown } from '../../client/markdown/markdown.ts'
+import { toHtml, toMarkdown } from '../../server/dialects/markup.ts'
 import { offences } from '../helpers/offences.ts'
 
 const reads = test.macro((t, html: string, markdown: string) => {

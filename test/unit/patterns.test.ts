@@ -25,8 +25,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {}
 const MADE: Readonly<Record<string, string>> = {
   'client/composer/marks.ts': 'one sign of ours, of a line of one’s own draft',
   'client/language.ts': 'the name of a language of ours',
-  'server/markup.ts': 'made when it is loaded, and looked at then',
-  'server/sieve.ts': 'made when it is loaded, and looked at then',
+  'server/dialects/markup.ts': 'made when it is loaded, and looked at then',
+  'server/dialects/sieve.ts': 'made when it is loaded, and looked at then',
 }
 
 const FILES = globSync('{server,client}/**/*.ts', { cwd: ROOT }).filter((file) => !file.endsWith('.d.ts'))
@@ -89,7 +89,7 @@ test('a pattern that is put together is looked at as well', async (t) => {
     },
   })
   t.teardown(() => (globalThis.RegExp = Original))
-  await Promise.all([import('../../server/sieve.ts'), import('../../server/markup.ts')])
+  await Promise.all([import('../../server/dialects/sieve.ts'), import('../../server/dialects/markup.ts')])
   t.is(made.length, 4)
   t.deepEqual(
     made.filter((pattern) => reportsOf(pattern).length > 0).map(({ source }) => source),

@@ -2,9 +2,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { mock } from 'node:test'
 import test, { type ExecutionContext } from 'ava'
-import { RoomError, type RoomEvent } from '../../client/client.ts'
-import type { FollowOptions, Hub, Listener, Session } from '../../client/connection/hub.ts'
-import { PortHub, PortServer } from '../../client/connection/ports.ts'
+import { RoomError, type RoomEvent } from '../../client/api/client.ts'
+import type { FollowOptions, Hub, Listener, Session } from '../../client/api/hub.ts'
+import { PortHub, PortServer } from '../../client/api/ports.ts'
 
 mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] })
 

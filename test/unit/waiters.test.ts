@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import ava from 'ava'
 import { sharing } from '../../server/sharing.ts'
-import { Deadlines, park, Waiters } from '../../server/waiters.ts'
+import { Deadlines, park, Waiters } from '../../server/room/waiters.ts'
 import { clockOf } from '../helpers/clock.ts'
 
 const test = ava.serial

@@ -1,7 +1,7 @@
 /** When to ask again at once, on a clock that we turn. */
 import { mock } from 'node:test'
 import test from 'ava'
-import { wakes } from '../../client/connection/wakes.ts'
+import { wakes } from '../../client/api/wakes.ts'
 
 mock.timers.enable({ apis: ['setInterval', 'Date'], now: 1_000_000 })
 

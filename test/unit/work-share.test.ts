@@ -4,8 +4,8 @@ import { mock } from 'node:test'
 import type { IncomingMessage } from 'node:http'
 import ava, { type ExecutionContext } from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
-import { rateLimit, type RateLimit } from '../../server/rate-limit.ts'
-import { WorkShare } from '../../server/work-share.ts'
+import { rateLimit, type RateLimit } from '../../server/http/rate-limit.ts'
+import { WorkShare } from '../../server/http/work-share.ts'
 import { clockOf } from '../helpers/clock.ts'
 
 const test = ava.serial

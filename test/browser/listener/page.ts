@@ -1,7 +1,7 @@
 /** A page of nothing but the client, for tests: what it hears is on `window.heard`, what it can do on `window.chat`. */
-import { connect, type Connection, type RoomEvent } from '../../../client/client.ts'
-import { outbox, type Outbox } from '../../../client/connection/outbox.ts'
-import { sharedHub } from '../../../client/connection/shared.ts'
+import { connect, type Connection, type RoomEvent } from '../../../client/api/client.ts'
+import { outbox, type Outbox } from '../../../client/api/outbox.ts'
+import { sharedHub } from '../../../client/api/shared.ts'
 
 export interface Heard {
   texts: string[]

@@ -1,5 +1,0 @@
-/** The page at `/`: puts <chat-page> where it belongs. */
-import { ChatPage } from './page/chat-page.ts'
-
-customElements.define('chat-page', ChatPage)
-document.body.replaceChildren(new ChatPage())

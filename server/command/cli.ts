@@ -1,0 +1,150 @@
+/**
+ * `roomfile follow` and `roomfile post`: a room on the command line.
+ * Knows arguments, streams, signals and exit codes; what happens in a room is the client's affair, what is printed terminal.ts's.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { BAD_USAGE, COULD_NOT, DONE, parsed, UsageError } from './usage.ts'
+import { connect, type Connection, type MessagesEvent, type RoomEvent } from '../../client/api/client.ts'
+import { linesIn, wholeOf, type Text } from './input.ts'
+import { FOUND_AGAIN, noteOfLoss, postAll } from './posting.ts'
+import { print, say, type Terminal } from './terminal.ts'
+
+type CommandLine = (argv: readonly string[], terminal?: Terminal) => Promise<number>
+
+const PROCESS: Terminal = {
+  get input() {
+    return process.stdin // opened when it is asked for: not every command reads
+  },
+  output: process.stdout,
+  errors: process.stderr,
+  onInterrupt(end) {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end)
+  },
+}
+
+const COMMANDS: ReadonlyMap<string, CommandLine> = new Map([
+  ['follow', ending(follow)],
+  ['post', ending(post)],
+])
+
+/** How long we take to leave a room that does not answer, in ms. */
+const LEAVE_MS = 2000
+
+/**
+ * The command of a name, undefined when there is none. It resolves to the exit code: 0 done, 1 it could not be done, 2 bad usage;
+ * the reason is on standard error by then. It uses the process's own streams and signals, unless it is given others.
+ */
+export function commandNamed(name: string): CommandLine | undefined {
+  return COMMANDS.get(name)
+}
+
+function ending(command: (argv: readonly string[], terminal: Terminal) => Promise<number>): CommandLine {
+  return async (argv, terminal = PROCESS) => {
+    try {
+      return await command(argv, terminal)
+    } catch (error) {
+      say(terminal, (error as Error).message)
+      return error instanceof UsageError ? BAD_USAGE : COULD_NOT
+    }
+  }
+}
+
+async function follow(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const command = commandFor('follow')
+    .description('Prints what is said in a room, as it comes. Ctrl-C ends it.')
+    .argument('<url>', 'where roomfile is')
+    .argument('[room]', 'lobby if there is none')
+    .option('-n, --last <number>', 'messages to begin with, of those that the room keeps', whole, 10)
+    .option('--json', 'each message as its line in the file')
+  if (!parsed(command, argv)) return DONE
+  const [url, room] = command.processedArgs as [string, string | undefined]
+  const { nick, token, last, json } = command.opts<{ nick?: string; token?: string; last: number; json?: boolean }>()
+  const ends = new AbortController()
+  let failure: Error | undefined
+  const fail = (error: Error): void => {
+    failure ??= ends.signal.aborted ? undefined : error
+    ends.abort()
+  }
+  terminal.onInterrupt(() => ends.abort())
+  // `roomfile follow … | head`: whoever reads us has read enough.
+  terminal.output.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? ends.abort() : fail(error)))
+  const address = addressOf(url)
+  const connection = connect(address.url, { room: room ?? address.room ?? 'lobby', token, signal: ends.signal })
+  if (nick !== undefined) connection.join(nick).catch(fail)
+  await printAll(connection, last, json === true, terminal)
+  if (failure) throw failure
+  await Promise.race([connection.leave(), new Promise((resolve) => setTimeout(resolve, LEAVE_MS).unref())])
+  return DONE
+}
+
+async function printAll(connection: Connection, last: number, asJson: boolean, terminal: Terminal): Promise<void> {
+  let isLost = false
+  let newest: number | undefined
+  for await (const event of connection) {
+    if (event.type === 'messages') {
+      const messages = newest === undefined ? newestOf(event, last) : event.messages.filter(({ timestamp }) => timestamp > (newest ?? 0))
+      for (const message of messages) print(terminal, message, asJson)
+      newest = event.timestamp
+    }
+    const note = noteOf(event, isLost)
+    if (note !== undefined) say(terminal, note)
+    if (event.type === 'state' && event.state !== 'connecting') isLost = event.state === 'waiting'
+  }
+}
+
+function newestOf({ messages }: MessagesEvent, last: number): MessagesEvent['messages'] {
+  return messages.slice(Math.max(0, messages.length - last))
+}
+
+/** What whoever follows should know besides the messages. */
+function noteOf(event: RoomEvent, isLost: boolean): string | undefined {
+  if (event.type === 'session') return event.error && `you are not in the room any more: ${event.error.message}`
+  if (event.type === 'messages') return event.gap ? 'some messages are gone' : event.reset ? 'the room was edited' : undefined
+  if (event.type !== 'state') return undefined
+  if (event.state === 'waiting') return isLost ? undefined : noteOfLoss(event.error)
+  return isLost && event.state === 'connected' ? FOUND_AGAIN : undefined
+}
+
+async function post(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const command = commandFor('post')
+    .description('Posts a message to a room: the text, or else what standard input says.')
+    .argument('<url>', 'where roomfile is')
+    .argument('<room>', 'the room')
+    .argument('[text...]', 'the message')
+    .option('--lines', 'each line of standard input is a message of its own, as it comes')
+    .option('--tries <number>', 'how often to try, with growing pauses; 0 until the server is back', whole, 0)
+  if (!parsed(command, argv)) return DONE
+  const [url, room, words] = command.processedArgs as [string, string, string[]]
+  const { nick = '', token, lines, tries } = command.opts<{ nick?: string; token?: string; lines?: boolean; tries: number }>()
+  if (lines && words.length > 0) throw new UsageError('--lines reads standard input: there is nothing to do with a text')
+  const connection = connect(addressOf(url).url, { room, nick, token })
+  const { input } = terminal
+  const texts = words.length > 0 ? said(words) : lines ? linesIn(input) : wholeOf(input)
+  const note = (text: string): void => say(terminal, text)
+  return (await postAll(texts, connection, { tries: tries || Infinity, say: note })) ? DONE : COULD_NOT
+}
+
+async function* said(words: readonly string[]): AsyncGenerator<Text> {
+  yield { text: words.join(' ') }
+}
+
+/** What both commands have. */
+function commandFor(name: string): Command {
+  return new Command(`roomfile ${name}`)
+    .option('--nick <name>', 'who you are')
+    .addOption(new Option('--token <secret>', "the server's token").env('ROOMFILE_TOKEN'))
+    .helpOption('-h, --help', 'print this help')
+}
+
+/** The address as people have it: with or without `http://`, or the page's, with its room. */
+function addressOf(text: string): { url: string; room: string | undefined } {
+  const url = URL.parse(/^https?:\/\//i.test(text) ? text : `http://${text}`)
+  if (!url) throw new UsageError(`${JSON.stringify(text)} is no address`)
+  const room = url.searchParams.get('room') ?? undefined
+  return { url: `${url.origin}${url.pathname}`, room }
+}
+
+function whole(value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value)
+  throw new InvalidArgumentError('It is a whole number.')
+}

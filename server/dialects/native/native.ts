@@ -1,0 +1,260 @@
+/**
+ * The native protocol (PROTOCOL.md): posts in three body forms, the long poll on one or many rooms, the list, the file.
+ * Only translates: what there is to tell is the rooms' affair.
+ */
+import fresh from 'fresh'
+import parseRange from 'range-parser'
+import type { News } from '../../room/backlog.ts'
+import { BUDGETS } from '../../budgets.ts'
+import { checkedCid, draftOf } from '../../room/draft.ts'
+import { quoted, RoomfileError } from '../../errors.ts'
+import {
+  formIn,
+  goneSignal,
+  parseTimestamp,
+  JSON_TYPE,
+  queryValue,
+  readBody,
+  send,
+  sendHead,
+  sendJson,
+  sendNothing,
+  sendNotModified,
+  type Body,
+  type Handler,
+  type Request,
+} from '../../http/http.ts'
+import type { Timestamp } from '../../room/message.ts'
+import { checkedNick, type SessionId } from '../../room/presence.ts'
+import type { Room, Told } from '../../room/room.ts'
+import { roomName } from '../../room/room-name.ts'
+import type { Store } from '../../stores/store.ts'
+import { attendanceJson, encode, encodeWith, listJson } from '../answer.ts'
+import type { DialectOptions } from '../dialect.ts'
+import { parseVersion, pollMany, questionsIn } from './many-rooms.ts'
+
+/** Seconds. */
+const DEFAULT_WAIT = 25
+const MOST_WAIT = 60
+
+/** Room for the other fields of a form or a JSON object. */
+const OTHER_FIELDS = 4096
+
+/** The longest a byte of a message gets on its way: `\u0001` in JSON; `%01` in a form is shorter. */
+const LONGEST_ESCAPE = 6
+
+export interface NativeOptions extends DialectOptions {
+  readonly store: Store
+}
+
+export interface Native {
+  readonly post: Handler
+  readonly poll: Handler
+  readonly rooms: Handler
+  readonly file: Handler
+  readonly join: Handler
+  readonly leave: Handler
+  readonly typing: Handler
+  readonly who: Handler
+}
+
+export function native({ rooms, store, limits, rateLimit }: NativeOptions): Native {
+  const maxBody = limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS
+  return {
+    async post(req, res) {
+      const room = rooms.get(nameIn(req), res)
+      await rateLimit.post(req)
+      const fields = fieldsIn(await readBody(req, maxBody))
+      const draft = draftOf(fields, limits)
+      if (await rooms.isNew(room)) await rateLimit.makeRoom(req)
+      const { id, timestamp } = await room.post(draft, sessionOf(fields))
+      sendJson(res, 201, JSON.stringify({ id, timestamp }))
+    },
+
+    async poll(req, res) {
+      const room = rooms.get(nameIn(req), res)
+      const wait = { ms: waitIn(req), signal: goneSignal(res) }
+      const presence = queryValue(req, 'presence')
+      const version = presence === undefined ? undefined : parseVersion(presence)
+      const session = queryValue(req, 'session')
+      const isHead = req.method === 'HEAD'
+      const { news, conditional } = await rateLimit.parked(req, async () => {
+        const { timestamp, conditional: mayBeOld } = await timestampIn(req, room)
+        const tell = (): News | Told | undefined | Promise<Told | undefined> => {
+          if (isHead) return timestamp === room.timestamp ? undefined : room.quiet // nothing is made for a body that is not sent
+          return room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+        }
+        const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
+        return { conditional: mayBeOld, news: await (session === undefined ? poll() : room.presence.attend(session, poll)) }
+      })
+      if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
+      const told = news ?? room.quiet
+      if (isHead) return sendHead(res, validators(told.timestamp))
+      const answer = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
+      send(res, 200, JSON_TYPE, answer, validators(told.timestamp))
+    },
+
+    async rooms(req, res) {
+      const poll = queryValue(req, 'poll')
+      if (poll === undefined) return sendJson(res, 200, listJson(await rooms.list(queryValue(req, 'after') ?? '', listLimitIn(req))))
+      const wait = { ms: waitIn(req), signal: goneSignal(res) }
+      const questions = questionsIn(poll)
+      if (req.method === 'HEAD') return sendHead(res)
+      const told = await rateLimit.parked(
+        req,
+        () => pollMany(questions, rooms, wait, { answering: res, look: (room) => rateLimit.look(req, room) }),
+        questions.length,
+      )
+      send(res, 200, JSON_TYPE, told)
+    },
+
+    async join(req, res) {
+      const room = rooms.get(nameIn(req), res)
+      await rateLimit.post(req)
+      const { nick, cid } = fieldsIn(await readBody(req, OTHER_FIELDS))
+      const asked = { nick: checkedNick(nick), cid: checkedCid(cid) }
+      if (await rooms.isNew(room)) await rateLimit.makeRoom(req)
+      const session = await room.join(asked.nick, asked.cid, rateLimit.session(req))
+      sendJson(res, 201, JSON.stringify({ id: session.id, nick: session.nick }))
+    },
+
+    async leave(req, res) {
+      const room = rooms.get(nameIn(req), res)
+      if (!(await room.leave(req.params['session'] ?? ''))) throw new RoomfileError('no_session')
+      sendNothing(res)
+    },
+
+    async typing(req, res) {
+      const room = rooms.get(nameIn(req), res)
+      await rateLimit.post(req)
+      room.presence.type(sessionOf(fieldsIn(await readBody(req, OTHER_FIELDS))) ?? '')
+      sendNothing(res)
+    },
+
+    who(req, res) {
+      sendJson(res, 200, attendanceJson(rooms.get(nameIn(req), res).presence.attendance))
+    },
+
+    async file(req, res) {
+      const name = nameIn(req)
+      const room = rooms.get(name, res)
+      await room.look() // what is in the file belongs to the room: it has its ids and timestamps
+      await room.load() // one copy of its bytes for all who ask
+      const content = await store.file(name)
+      if (!content) throw new RoomfileError('no_room')
+      const { bytes, timestamp } = content
+      const headers = { ...validators(timestamp), 'Cache-Control': 'no-cache', 'Accept-Ranges': 'bytes' }
+      const type = 'text/plain; charset=utf-8'
+      if (fresh(req.headers, { etag: headers.ETag, 'last-modified': headers['Last-Modified'] })) return sendNotModified(res, headers)
+      const range = rangeIn(req, bytes.length, headers.ETag)
+      if (!range) return send(res, 200, type, bytes, headers)
+      const contentRange = `bytes ${range.start}-${range.end}/${bytes.length}`
+      send(res, 206, type, bytes.subarray(range.start, range.end + 1), { ...headers, 'Content-Range': contentRange })
+    },
+  }
+}
+
+function nameIn(req: Request): ReturnType<typeof roomName> {
+  return roomName(req.params['room'] ?? '')
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const FORM_FIELDS: ReadonlySet<string> = new Set(['msg', 'nick', 'cid', 'session'])
+
+/** The fields of a body: a form, JSON, or the bare text of a message, which is also what `curl -d 'backup done'` sends under the name of a form. */
+function fieldsIn({ type, text }: Body): Fields {
+  switch (type) {
+    case 'application/json':
+      return objectIn(text)
+    case 'application/x-www-form-urlencoded': {
+      const isForm = [...new URLSearchParams(text).keys()].some((key) => FORM_FIELDS.has(key))
+      return isForm ? Object.fromEntries([...formIn(text)].toReversed()) : bare(text) // of two of a name the first counts, as in a query
+    }
+    case 'text/plain':
+    case '':
+      return bare(text)
+    default:
+      throw new RoomfileError('wrong_type', `cannot read a message from ${quoted(type)}: post a form, JSON or plain text`)
+  }
+}
+
+function sessionOf({ session }: Fields): SessionId | undefined {
+  if (session === undefined || session === null) return undefined
+  if (typeof session !== 'string') throw new RoomfileError('no_session')
+  return session
+}
+
+/** A text without the newline that `echo` puts at its end. */
+function bare(text: string): Fields {
+  return { msg: text.replace(/(?<![\r\n])[\r\n]+$/, '') }
+}
+
+function objectIn(text: string): Fields {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new RoomfileError('bad_json', `the body is not valid JSON: ${(error as Error).message}`, { cause: error })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new RoomfileError('bad_json')
+  return { ...value }
+}
+
+/** Milliseconds that the client lets us wait: `wait=S`, or `Prefer: wait=S` (RFC 7240). */
+function waitIn(req: Request): number {
+  if (req.method === 'HEAD') return 0
+  const preferred = /(?:^|[,;])\s*wait\s*=\s*"?(\d+(?:\.\d+)?)"?\s*(?:$|[,;])/i.exec(String(req.headers['prefer'] ?? ''))?.[1]
+  const asked = queryValue(req, 'wait')
+  if (asked === undefined) return Math.min(Number(preferred ?? DEFAULT_WAIT), MOST_WAIT) * 1000
+  const seconds = /^\d+(\.\d+)?$/.test(asked) ? Number(asked) : NaN
+  if (!(seconds <= MOST_WAIT))
+    throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MOST_WAIT}, not ${quoted(asked)}`)
+  return seconds * 1000
+}
+
+/** Where a client stands: `timestamp=T`, or else the validators of its last answer. `conditional` when it may be told 304. */
+async function timestampIn(req: Request, room: Room): Promise<{ timestamp: Timestamp; conditional: boolean }> {
+  const asked = queryValue(req, 'timestamp')
+  const etags = req.headers['if-none-match']
+  const modified = Date.parse(req.headers['if-modified-since'] ?? '')
+  const conditional = etags !== undefined || (asked === undefined && !Number.isNaN(modified))
+  if (asked !== undefined) return { timestamp: parseTimestamp(asked), conditional }
+  if (!conditional) return { timestamp: 0, conditional }
+  await room.look()
+  const now = room.quiet.timestamp
+  if (etags === undefined) return { timestamp: Math.floor(now / 1000) * 1000 === modified ? now : modified + 999, conditional }
+  if (etags.trim() === '*') return { timestamp: now, conditional }
+  const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))
+  return { timestamp: known.includes(now) ? now : Math.max(0, ...known), conditional }
+}
+
+/**
+ * The validators of what a room holds at a timestamp. Last-Modified counts in seconds, so it is only told once its second is over
+ * (RFC 9110, 8.8.2.2): nothing that comes later can then be taken for old.
+ */
+function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: string } {
+  const second = Math.floor(timestamp / 1000)
+  const ETag = `"${timestamp}"`
+  return second < Math.floor(Date.now() / 1000) ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag }
+}
+
+function isNews(room: Room, version: number | undefined): version is number {
+  return version !== undefined && version !== room.presence.version
+}
+
+/** How many rooms a page of the list may have. */
+function listLimitIn(req: Request): number {
+  const asked = queryValue(req, 'limit') ?? String(BUDGETS.listedRooms)
+  const limit = /^\d{1,9}$/.test(asked) ? Number(asked) : 0
+  if (limit >= 1 && limit <= BUDGETS.listedRooms) return limit
+  throw new RoomfileError('bad_list', `limit is a number of rooms from 1 to ${BUDGETS.listedRooms}, not ${quoted(asked)}`)
+}
+
+function rangeIn(req: Request, size: number, etag: string): { start: number; end: number } | undefined {
+  const { range, 'if-range': ifRange } = req.headers
+  if (range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined
+  const ranges = parseRange(size, range, { combine: true })
+  if (ranges === -1) throw new RoomfileError('bad_range', undefined, { headers: { 'Content-Range': `bytes */${size}` } })
+  return ranges === -2 || ranges.length !== 1 ? undefined : ranges[0]
+}

@@ -1,0 +1,222 @@
+/**
+ * All rooms in service, and waiting in one or many of them.
+ * Knows when to look, to park and to let go of a room; does not know what is asked for by whom, or in which protocol.
+ */
+import { Presence } from './presence.ts'
+import { Room, type Surroundings } from './room.ts'
+import type { RoomName } from './room-name.ts'
+import { BUDGETS } from '../budgets.ts'
+import type { Memory } from './memory.ts'
+import { sharing } from '../sharing.ts'
+import type { BrokenRoom, RoomSummary, Store } from '../stores/store.ts'
+import type { Times } from '../times.ts'
+import { Deadlines, park, type Waiters } from './waiters.ts'
+import type { Warn } from '../warn.ts'
+
+/** So many rooms are looked at side by side: posts come between. */
+const LOOKS_AT_ONCE = 4
+
+/** The part of a wait that may fall away, so that a thousand clients do not return together. */
+const JITTER = 0.05
+
+export interface Wait {
+  /** Milliseconds that a poll may take when there is nothing new; 0 answers at once. */
+  readonly ms: number
+  /** Aborted when the client has gone away. */
+  readonly signal: AbortSignal
+}
+
+/** A request's answer, as far as its end is concerned. */
+export interface Answering {
+  /** Whether it has been taken, or its client has gone away. */
+  readonly closed: boolean
+  once(event: 'close', end: () => void): unknown
+}
+
+export interface RoomsOptions {
+  readonly store: Store
+  readonly memory: Memory
+  /** How long a session lasts without a poll or a post. */
+  readonly leaseMs: number
+  /** People that may be in one room. */
+  readonly maxPeople: number
+  readonly times: Times
+  readonly warn: Warn
+}
+
+export interface RoomsPage {
+  readonly rooms: readonly { readonly room: RoomSummary | BrokenRoom; readonly people: number }[]
+  /** The last room of the page, where more follow. */
+  readonly next?: RoomName | undefined
+}
+
+export class Rooms {
+  readonly #store: Store
+  readonly #times: Times
+  readonly #warn: Warn
+  readonly #around: Surroundings
+  /** Those in use, and those that are kept for convenience. */
+  readonly #rooms = new Map<RoomName, Room>()
+  /** The pages that were made of what the store lists. */
+  readonly #pages = new WeakMap<readonly (RoomSummary | BrokenRoom)[], RoomsPage>()
+  /** The rooms that each request has asked for, until its answer is taken. */
+  readonly #used = new Map<Answering, Set<Room>>()
+  readonly #deadlines = new Deadlines()
+  readonly #safety: NodeJS.Timeout
+  /** Where the next safety look goes on. */
+  #lookedAt = 0
+  #closing = false
+
+  constructor({ store, memory, leaseMs, maxPeople, times, warn }: RoomsOptions) {
+    this.#store = store
+    this.#times = times
+    this.#warn = warn
+    this.#around = { store, memory, openPresence: (room) => this.#openPresence(room, leaseMs, maxPeople), drop: (room) => this.#drop(room) }
+    store.watch((name) => (name === undefined ? this.#lookWhereOneWaits() : void this.#lookAt(this.#rooms.get(name))))
+    this.#safety = setInterval(() => this.#lookWhereOneWaits(), times.safetyLook)
+    this.#safety.unref()
+  }
+
+  /** How many rooms are in memory. */
+  get size(): number {
+    return this.#rooms.size
+  }
+
+  /**
+   * A room for one who answers a request. It is in use until the request's work is done and its answer taken: until then everybody who asks
+   * gets the same object. Only within `during`.
+   */
+  get(name: RoomName, answering: Answering): Room {
+    const used = this.#used.get(answering)
+    if (!used) throw new Error(`room ${name} was asked for outside of a request`)
+    const room = this.#rooms.get(name) ?? new Room(name, this.#around)
+    this.#rooms.set(name, room)
+    if (used.has(room)) return room
+    used.add(room)
+    room.hold()
+    return room
+  }
+
+  /** A page of the rooms there are, each with how many people are in it. The same object as long as nothing on it changed. */
+  async list(after: string, limit: number): Promise<RoomsPage> {
+    const found = await this.#store.list({ after, limit: limit + 1 })
+    const people = found.map(({ name }) => this.#rooms.get(name)?.people ?? 0)
+    const made = this.#pages.get(found)
+    if (made?.rooms.every((room, i) => room.people === people[i])) return made
+    const rooms = found.slice(0, limit).map((room, i) => ({ room, people: people[i] ?? 0 }))
+    const page = { rooms, ...(found.length > limit ? { next: rooms.at(-1)?.room.name } : {}) }
+    this.#pages.set(found, page)
+    return page
+  }
+
+  /** Runs the work of a request. The rooms that it gets are in use until it is done, and its answer was taken or its client has gone away. */
+  async during<T>(answering: Answering, work: () => T | Promise<T>): Promise<T> {
+    const used = new Set<Room>()
+    this.#used.set(answering, used)
+    const end = (): void => {
+      for (const room of used) room.release()
+      this.#used.delete(answering)
+    }
+    try {
+      return await work()
+    } finally {
+      if (answering.closed) end()
+      else answering.once('close', end)
+    }
+  }
+
+  /** Whether a post to this room would make it. */
+  async isNew(room: Room): Promise<boolean> {
+    return room.isEmpty && !(await this.#store.has(room.name))
+  }
+
+  /**
+   * The long poll: looks at the rooms, and waits until there is something to tell.
+   * @param tell what there is to tell, asked after each change; undefined when there is nothing, a promise where it has to be read first
+   * @param more what else to wait for, besides messages in the rooms
+   * @returns undefined when the wait ended with nothing, or the client went away
+   */
+  async until<T>(
+    rooms: readonly Room[],
+    tell: () => T | undefined | Promise<T | undefined>,
+    wait: Wait,
+    more: readonly Waiters[] = [],
+  ): Promise<T | undefined> {
+    await Promise.all(rooms.map((room) => room.look()))
+    return this.parked([...rooms.map((room) => room.waiters), ...more], tell, wait)
+  }
+
+  /** The same, for rooms that have been looked at already. */
+  async parked<T>(
+    waiters: readonly Waiters[],
+    tell: () => T | undefined | Promise<T | undefined>,
+    { ms, signal }: Wait,
+  ): Promise<T | undefined> {
+    const end = performance.now() + ms * (1 - JITTER * Math.random())
+    // From here to parking nothing else runs: what changes later than this look wakes the wait.
+    for (;;) {
+      const telling = tell()
+      if (telling instanceof Promise) {
+        const read = await telling
+        if (read !== undefined) return read
+        continue // it came to nothing: the room has changed meanwhile
+      }
+      const told = telling
+      const left = end - performance.now()
+      if (told !== undefined || left <= 0 || signal.aborted || this.#closing) return told
+      await park(waiters, this.#deadlines, left, signal)
+    }
+  }
+
+  /** Ends all waits, now and from now on: every parked poll is answered at once. */
+  endWaits(): void {
+    this.#closing = true
+    clearInterval(this.#safety)
+    for (const room of this.#rooms.values()) room.wake()
+  }
+
+  /** Ends all sessions, tells their rooms, and lets commits finish: whoever asked for one may have gone, and nobody waits for it. */
+  async endSessions(): Promise<void> {
+    const rooms = [...this.#rooms.values()]
+    await Promise.all(rooms.flatMap((room) => room.sessions.map(({ id }) => room.leave(id))))
+    this.#deadlines.stop()
+    await Promise.all(rooms.map((room) => room.settled()))
+  }
+
+  #openPresence(room: Room, leaseMs: number, most: number): Presence {
+    return new Presence({
+      leaseMs,
+      typingMs: this.#times.typing,
+      most,
+      deadlines: this.#deadlines,
+      expired: (session) => {
+        room.tellPart(session).catch((error: unknown) => this.#warn('could not tell that somebody left', { room: room.name, error }))
+      },
+    })
+  }
+
+  /** Looks at the rooms that somebody waits in: not at all of them in a row when they are many, but in turn. */
+  readonly #lookInTurn = sharing(async () => {
+    const waiting = [...this.#rooms.values()].filter((room) => room.waiters.size > 0)
+    const from = this.#lookedAt < waiting.length ? this.#lookedAt : 0
+    const turn = waiting.slice(from, from + BUDGETS.safetyLooks)
+    this.#lookedAt = from + turn.length
+    while (turn.length > 0) await Promise.all(turn.splice(0, LOOKS_AT_ONCE).map((room) => this.#lookAt(room)))
+  })
+
+  #lookWhereOneWaits(): void {
+    void this.#lookInTurn()
+  }
+
+  async #lookAt(room: Room | undefined): Promise<void> {
+    if (this.#closing) return // nobody waits any more, and the store is about to close
+    await room?.look().catch((error: unknown) => this.#warn('could not look at a room', { room: room.name, error }))
+  }
+
+  #drop(room: Room): void {
+    if (this.#rooms.get(room.name) !== room) return
+    this.#rooms.delete(room.name)
+    this.#around.memory.forget(room)
+    this.#store.release(room.name).catch((error: unknown) => this.#warn('could not release a room', { room: room.name, error }))
+  }
+}

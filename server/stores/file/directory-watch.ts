@@ -1,0 +1,115 @@
+/**
+ * Watches the directory of the rooms as a whole: which file something happened to, or that nobody can say which.
+ * Knows chokidar, and when its word is not enough: no more watches to be had, the directory taken away or put back. Knows no rooms.
+ */
+import { open, stat, type FileHandle } from 'node:fs/promises'
+import { watch as watchFiles, type FSWatcher } from 'chokidar'
+import type { Times } from '../../times.ts'
+import type { Warn } from '../../warn.ts'
+
+export interface DirectoryWatchOptions {
+  readonly directory: string
+  /** Which paths in it are worth an event. */
+  readonly concerns: (path: string) => boolean
+  /** Something happened to the file at `path`; without a path, something may have happened to any. A hint. */
+  readonly happened: (path?: string) => void
+  readonly times: Times
+  readonly warn: Warn
+}
+
+export class DirectoryWatch {
+  readonly #options: DirectoryWatchOptions
+  #watcher: FSWatcher | undefined
+  /** The inode that is watched, or was tried last; undefined while there is no directory. */
+  #inode: bigint | undefined
+  /** That directory, held open: a directory made in its place cannot get the same inode's number. */
+  #handle: FileHandle | undefined
+  /** When a watch that failed is tried again (monotonic). */
+  #retryAt = Infinity
+  #looking: Promise<void> = Promise.resolve()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(options: DirectoryWatchOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => void this.look(), options.times.directoryLook)
+    this.#timer.unref()
+  }
+
+  /** Makes sure of the watch. Once it resolves, every change from then on is noticed, by an event or by looking. */
+  look(): Promise<void> {
+    return (this.#looking = this.#looking
+      .then(() => this.#look())
+      .catch((error: unknown) => this.#options.warn('watching failed', { error })))
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+    await this.#letGo()
+  }
+
+  async #look(): Promise<void> {
+    const { directory, happened, warn } = this.#options
+    const stats = await stat(directory, { bigint: true }).catch(() => undefined)
+    const moved = stats?.ino !== this.#inode
+    if (moved && !stats) warn('the directory of the rooms is gone', { directory })
+    const anew = moved || performance.now() > this.#retryAt
+    if (anew) {
+      await this.#letGo()
+      this.#inode = stats?.ino
+      if (stats) await this.#watch().catch((error: unknown) => this.#giveUp(error))
+    }
+    if (stats && (anew || !this.#watcher)) happened()
+  }
+
+  async #letGo(): Promise<void> {
+    const [watcher, handle] = [this.#watcher, this.#handle]
+    this.#watcher = undefined
+    this.#handle = undefined
+    this.#retryAt = Infinity
+    await watcher?.close()
+    await handle?.close()
+  }
+
+  async #watch(): Promise<void> {
+    const { directory, concerns, happened } = this.#options
+    this.#handle = await open(directory)
+    this.#inode = (await this.#handle.stat({ bigint: true })).ino
+    const watcher = watchFiles(directory, {
+      depth: 0,
+      ignoreInitial: true,
+      ignored: (path) => path !== directory && !concerns(path),
+    })
+    // `raw` comes at once, `all` knows more ways to notice: either is only a hint.
+    watcher.on('raw', (_event, path) => happened(path ?? undefined))
+    watcher.on('all', (_event, path) => happened(path))
+    this.#watcher = watcher
+    await new Promise<void>((settled) => {
+      watcher.once('ready', settled)
+      watcher.on('error', (error) => {
+        if (isOfOneFile(error, directory)) return // the others are watched
+        if (this.#watcher === watcher) void this.#giveUp(error)
+        settled()
+      })
+    })
+  }
+
+  /** Goes on without a watch: rooms are looked at several times a second, until one can be had again. */
+  async #giveUp(error: unknown): Promise<void> {
+    this.#options.warn(
+      `cannot watch the directory for changes: its files are looked at every ${this.#options.times.directoryLook} ms instead`,
+      { error },
+    )
+    const letGo = this.#letGo()
+    this.#retryAt = performance.now() + this.#options.times.watchRetry
+    await letGo
+  }
+}
+
+/** What may be wrong with a single file: a link in a circle or through a file, no right to follow it. */
+const OF_ONE_FILE = new Set(['ELOOP', 'ENOTDIR', 'EACCES', 'EPERM'])
+
+function isOfOneFile(error: unknown, directory: string): boolean {
+  const { code = '', path = directory } = error as NodeJS.ErrnoException
+  return OF_ONE_FILE.has(code) && path !== directory
+}

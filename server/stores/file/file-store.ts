@@ -1,0 +1,337 @@
+/**
+ * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
+ * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
+ */
+import { existsSync } from 'node:fs'
+import { access, constants, mkdir, readdir, stat, statfs } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { LRUCache } from 'lru-cache'
+import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'
+import { BUDGETS } from '../../budgets.ts'
+import { fromSystem, RoomfileError } from '../../errors.ts'
+import type { Timestamp } from '../../room/message.ts'
+import { isRoomName, LOBBY, type RoomName } from '../../room/room-name.ts'
+import { sharing } from '../../sharing.ts'
+import type { RoomContent, Store } from '../store.ts'
+import { Aside, KEEP_REMOVED_MS } from './aside.ts'
+import { DirectoryWatch } from './directory-watch.ts'
+import { openFile, readExactly, timestampOf, unlessMissing } from './durable.ts'
+import { Holders } from './holders.ts'
+import { Misnamed } from './misnamed.ts'
+import { placeOf, STATE, VERSIONS } from './place.ts'
+import { RoomFile } from './room-file.ts'
+import { RoomIndex } from './room-index.ts'
+import { secretIn } from './secret.ts'
+import { TIMES, type Times } from '../../times.ts'
+import type { Warn } from '../../warn.ts'
+
+const ENDING = '.jsonl'
+
+/** Below the directory, where nothing is watched: what could not stay in its file. */
+const ASIDE = 'aside'
+
+export interface FileStoreOptions {
+  readonly directory: string
+  readonly limits: Limits
+  /** Rooms that there may be before no post makes another one. @default Infinity */
+  readonly maxRooms?: number
+  /** Milliseconds for which what an edit removed is kept aside. @default 30 days */
+  readonly asideMs?: number
+  readonly times?: Times
+  readonly warn: Warn
+}
+
+/**
+ * Opens a directory of rooms; makes it if it is not there.
+ * @throws the system's error when the directory cannot be made or written to
+ */
+export async function fileStore(options: FileStoreOptions): Promise<Store> {
+  const directory = resolve(options.directory)
+  await mkdir(directory, { recursive: true })
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  const store = new FileStore({ times: TIMES, maxRooms: Infinity, asideMs: KEEP_REMOVED_MS, ...options, directory })
+  await store.sweep()
+  await store.look()
+  return store
+}
+
+class FileStore implements Store {
+  readonly #options: Required<FileStoreOptions>
+  readonly #watch: DirectoryWatch
+  readonly #files = new Map<RoomName, RoomFile>()
+  readonly #index: RoomIndex
+  readonly #aside: Aside
+  readonly #misnamed: Misnamed
+  /** Rooms that a post is making just now. */
+  readonly #making = new Set<RoomName>()
+  /** Rooms in service that nobody ever wrote to: of these nothing else is kept. */
+  readonly #empty = new Set<RoomName>()
+  /** Rooms that nobody uses, of which programs hold versions that were replaced. */
+  readonly #resting = new Set<RoomName>()
+  readonly #holders = new Holders()
+  /** Those whose lock is held open. */
+  readonly #locked = new LRUCache<RoomFile, true>({
+    max: BUDGETS.openLocks,
+    disposeAfter: (_open, file, reason) => this.#closeLock(file, reason),
+  })
+  #changed: (room?: RoomName) => void = () => {}
+  /** The end of the queue of large files that are to be read. */
+  #largeReads: Promise<unknown> = Promise.resolve()
+  #isClosed = false
+  #secret: Promise<Buffer> | undefined
+
+  constructor(options: Required<FileStoreOptions>) {
+    this.#options = options
+    this.#misnamed = new Misnamed(options.warn)
+    this.#index = new RoomIndex({
+      directory: options.directory,
+      pathOf: (room) => this.#path(room),
+      roomOf,
+      onNames: (names) => this.#misnamed.look(names),
+      maxFile: options.limits.maxFile,
+      times: options.times,
+    })
+    const { times, warn } = options
+    this.#aside = new Aside({ directory: join(options.directory, ASIDE), keepMs: options.asideMs, times, warn })
+    this.#watch = new DirectoryWatch({
+      directory: options.directory,
+      concerns: (path) => roomOf(path) !== undefined,
+      happened: (path) => this.#hint(path),
+      times: options.times,
+      warn: options.warn,
+    })
+  }
+
+  /** Begins to watch, and to remove what was kept aside for long enough. Once it resolves, every change from then on is noticed. */
+  look(): Promise<void> {
+    this.#aside.start()
+    return this.#watch.look()
+  }
+
+  /** Finds what a killed process left of rooms: what programs still write to is watched, all else removed. */
+  async sweep(): Promise<void> {
+    const entries = await readdir(this.#options.directory, { withFileTypes: true })
+    this.#misnamed.look(entries.map(({ name }) => name))
+    const links = entries.filter((entry) => entry.isSymbolicLink()).flatMap(({ name }) => roomOf(name) ?? [])
+    // The versions of a room that is a link lie beside its file.
+    for (const room of [...(await this.#roomsWithVersions()), ...links.filter((link) => hasVersions(this.#path(link)))]) {
+      try {
+        await this.#watchReplaced(room)
+      } catch (error) {
+        this.#options.warn('could not look for what a process left that was killed', { room, error })
+      }
+    }
+  }
+
+  async #roomsWithVersions(): Promise<RoomName[]> {
+    return ((await readdir(join(this.#options.directory, STATE, VERSIONS)).catch(unlessMissing)) ?? []).filter(isRoomName)
+  }
+
+  /** Watches what programs hold of a room that nobody uses. */
+  async #watchReplaced(room: RoomName): Promise<void> {
+    const file = this.#file(room)
+    this.#resting.add(room)
+    await file.adopt()
+    if (!file.isWatching) await this.#releaseResting(room)
+  }
+
+  async #releaseResting(room: RoomName): Promise<void> {
+    if (this.#resting.has(room)) await this.release(room)
+  }
+
+  async read(room: RoomName): Promise<Backlog> {
+    const known = this.#files.get(room)
+    if (known) return this.#readInTurn(known.unread, () => this.#file(room).read())
+    const wasEmpty = this.#empty.has(room)
+    // What is wrong with the directory is told by a look at the room's file.
+    const size = await this.#sizeOf(room, wasEmpty).catch(() => 0)
+    if (this.#isClosed) return EMPTY // it would open what nobody closes
+    if (size !== undefined || this.#files.has(room)) return this.#readInTurn(size ?? 0, () => this.#file(room).read())
+    this.#empty.add(room)
+    return EMPTY
+  }
+
+  /**
+   * The bytes of a room's file, 0 where it is gone; undefined when there never was one: to ask for a room that nobody wrote to makes nothing,
+   * not even its lock.
+   */
+  async #sizeOf(room: RoomName, wasEmpty: boolean): Promise<number | undefined> {
+    const stats = await stat(this.#path(room)).catch(unlessMissing)
+    if (stats || wasEmpty) return stats?.size
+    return (await stat(this.#lockPath(room)).catch(unlessMissing)) && 0
+  }
+
+  /** Reads a room. Of large files one is in memory as it is being read: the others wait as names. */
+  #readInTurn(size: number, read: () => Promise<Backlog>): Promise<Backlog> {
+    if (size < BUDGETS.largeFile) return read()
+    const turn = this.#largeReads.then(() => (this.#isClosed ? EMPTY : read()))
+    this.#largeReads = turn.catch(() => undefined) // whoever waits for `turn` hears of it
+    return turn
+  }
+
+  isAt(room: RoomName, timestamp: Timestamp): Promise<boolean> {
+    return this.#files.get(room)?.isAt(timestamp) ?? Promise.resolve(false)
+  }
+
+  letGo(room: RoomName): void {
+    const failed = (error: unknown): void => this.#options.warn('could not let go of a room', { room, error })
+    this.#files.get(room)?.letGo().catch(failed)
+  }
+
+  append: Store['append'] = async (room, drafts) => {
+    const isNew = room !== LOBBY && !(await this.has(room))
+    if (isNew) await this.#makePlace(room)
+    try {
+      return await this.#file(room).append(drafts)
+    } finally {
+      this.#making.delete(room)
+      this.#index.hint(room)
+    }
+  }
+
+  /** The lobby always has a place: some clients know no other room. */
+  async #makePlace(room: RoomName): Promise<void> {
+    const { maxRooms } = this.#options
+    const isFull = (): boolean => this.#index.size + this.#making.size >= maxRooms && !this.#making.has(room)
+    if (isFull()) await this.#index.lookForGone()
+    if (isFull()) throw new RoomfileError('too_many_rooms', `there are ${maxRooms} rooms, and there may be no more`)
+    this.#making.add(room)
+  }
+
+  list: Store['list'] = (range) => this.#index.list(range)
+
+  async has(room: RoomName): Promise<boolean> {
+    if (this.#index.has(room)) return true
+    await this.#index.look().catch((error: unknown) => this.#options.warn('cannot read which rooms there are', { error }))
+    return this.#index.has(room)
+  }
+
+  /** One look for all who ask while it goes on. */
+  readonly check = sharing(async () => {
+    const { directory } = this.#options
+    try {
+      await access(join(directory, '.'), constants.R_OK | constants.W_OK | constants.X_OK)
+      const { bavail, blocks } = await statfs(directory)
+      if (bavail === 0 && blocks > 0) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      throw new RoomfileError('no_directory', `the directory of the rooms cannot be used (${code})`, { cause: error })
+    }
+  })
+
+  async file(room: RoomName): Promise<RoomContent | undefined> {
+    const content = (await this.#files.get(room)?.content()) ?? (await this.#contentOf(room))
+    if (content) this.#files.get(room)?.shown(content.timestamp)
+    return content
+  }
+
+  async #contentOf(room: RoomName): Promise<RoomContent | undefined> {
+    const handle = await openFile(this.#path(room))
+    try {
+      const stats = await handle?.stat({ bigint: true })
+      if (!handle || !stats?.isFile()) return undefined
+      if (stats.size > this.#options.limits.maxFile)
+        throw new RoomfileError('not_readable', 'the file of this room is larger than it may be: it is taken in once it is left alone')
+      return { bytes: await readExactly(handle, 0, Number(stats.size)), timestamp: timestampOf(stats.mtimeNs) }
+    } catch (error) {
+      throw fromSystem(error, 'not_readable')
+    } finally {
+      await handle?.close()
+    }
+  }
+
+  secret(): Promise<Buffer> {
+    const { directory, times } = this.#options
+    this.#secret ??= secretIn(join(directory, STATE), times.lock).catch((error: unknown) => {
+      this.#secret = undefined // the next one tries again
+      throw fromSystem(error, 'not_kept')
+    })
+    return this.#secret
+  }
+
+  watch(changed: (room?: RoomName) => void): void {
+    this.#changed = changed
+  }
+
+  async release(room: RoomName): Promise<void> {
+    const file = this.#files.get(room)
+    this.#empty.delete(room)
+    if (!file) return
+    if (file.isWatching && !this.#isClosed) {
+      this.#resting.add(room)
+      if (await file.isHeld()) return // until nobody holds any version of it
+      if (!this.#resting.has(room) || this.#files.get(room) !== file) return // it is in use again
+    }
+    this.#resting.delete(room)
+    this.#files.delete(room)
+    this.#locked.delete(file)
+    await file.close()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#changed = () => {}
+    await this.#watch.close()
+    await this.#aside.close()
+    // Looks and commits that wait behind the last ones may open a room again.
+    while (this.#files.size > 0) await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
+  }
+
+  #hint(path: string | undefined): void {
+    const room = path === undefined ? undefined : roomOf(path)
+    if (room !== undefined || path === undefined) this.#index.hint(room)
+    if (path === undefined) return this.#changed()
+    if (room !== undefined && (this.#files.has(room) || this.#empty.has(room))) this.#changed(room)
+  }
+
+  #file(room: RoomName): RoomFile {
+    this.#resting.delete(room)
+    let file = this.#files.get(room)
+    if (!file) {
+      const { limits, times, warn } = this.#options
+      const opened: RoomFile = new RoomFile({
+        wasEmpty: this.#empty.delete(room),
+        lockOpened: () => this.#locked.set(opened, true),
+        path: this.#path(room),
+        aside: this.#aside,
+        holders: this.#holders,
+        limits,
+        times,
+        lookAgain: () => this.#changed(room),
+        nothingReplaced: () => void this.#releaseResting(room).catch((error: unknown) => warn('could not release a room', { room, error })),
+        warn,
+      })
+      file = opened
+      this.#files.set(room, file)
+    }
+    return file
+  }
+
+  #closeLock(file: RoomFile, reason: string): void {
+    if (reason === 'evict') file.closeLock().catch((error: unknown) => this.#options.warn('could not close a lock', { error }))
+  }
+
+  #path(room: RoomName): string {
+    return join(this.#options.directory, room + ENDING)
+  }
+
+  #lockPath(room: RoomName): string {
+    return join(this.#options.directory, STATE, room)
+  }
+}
+
+/** Whether versions lie beside the file that a link leads to. */
+function hasVersions(path: string): boolean {
+  try {
+    return existsSync(placeOf(path).versions)
+  } catch {
+    return false // it leads to nothing
+  }
+}
+
+/** The room that a path in the directory is the file of, if it is one: not a dot-file, not a temporary file. */
+function roomOf(path: string): RoomName | undefined {
+  if (!path.endsWith(ENDING)) return undefined
+  const name = basename(path, ENDING)
+  return isRoomName(name) ? name : undefined
+}

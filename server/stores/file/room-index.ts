@@ -1,0 +1,280 @@
+/**
+ * Which rooms a directory has, and what its list says of each. Kept up by hints, so that to list costs what has changed, and at most a page:
+ * never all rooms. A slow look at what was not looked at for a while takes the place of hints that did not come.
+ * Knows files and their lines; what is in a room is room-file.ts's affair.
+ */
+import { lstat, readdir, stat, type FileHandle } from 'node:fs/promises'
+import pLimit from 'p-limit'
+import { BUDGETS } from '../../budgets.ts'
+import { fromSystem } from '../../errors.ts'
+import type { RoomName } from '../../room/room-name.ts'
+import { sharing } from '../../sharing.ts'
+import type { BrokenRoom, ListRange, RoomSummary } from '../store.ts'
+import type { Times } from '../../times.ts'
+import { openFile, signatureOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
+
+export interface RoomIndexOptions {
+  readonly directory: string
+  /** The path of a room's file. */
+  readonly pathOf: (room: RoomName) => string
+  /** The room that a name in the directory is the file of, if it is one. */
+  readonly roomOf: (name: string) => RoomName | undefined
+  /** Told of all names that are in the directory, whenever they are read. */
+  readonly onNames: (names: readonly string[]) => void
+  /** Bytes of a file that are counted, from its end: more belong to no room. */
+  readonly maxFile: number
+  /** After how long a room, and the directory, is looked at again without a hint; and one whose file was bad. */
+  readonly times: Pick<Times, 'safetyLook' | 'badFile'>
+}
+
+type Listed = RoomSummary | BrokenRoom
+
+interface Entry {
+  listed: Listed | undefined
+  /** The state of the file in which its lines were counted. */
+  signature: Signature | undefined
+  /** When the last look that has ended began (monotonic). */
+  lookedAt: number
+  /** When something happened to its file. */
+  hintedAt: number
+}
+
+/** A page of the list, with what it is true for: the version, the hints that had come, and until when no room on it is looked at again (monotonic). */
+interface Page {
+  readonly rooms: readonly Listed[]
+  readonly version: number
+  hints: number
+  until: number
+}
+
+export class RoomIndex {
+  readonly #options: RoomIndexOptions
+  /** In the order of the names. */
+  #names: RoomName[] = []
+  #entries = new Map<RoomName, Entry>()
+  /** Names that something happened to, and that are not known as rooms. */
+  readonly #hinted = new Set<RoomName>()
+  /** Rooms that something happened to: they may be gone. */
+  readonly #touched = new Set<RoomName>()
+  /** When the directory was last read (monotonic). */
+  #readAt = -Infinity
+  /** What was looked at before then has to be looked at again. */
+  #staleAt = -Infinity
+  /** Another one whenever the list says something else. */
+  #version = 0
+  /** How many hints came. */
+  #hints = 0
+  readonly #pages = new Map<string, Page>()
+  readonly #files = pLimit(BUDGETS.filesAtOnce)
+  /** Rooms that somebody who asks for the list needs a look at. */
+  readonly #toLookAt = new Set<RoomName>()
+
+  constructor(options: RoomIndexOptions) {
+    this.#options = options
+  }
+
+  /** How many rooms there are, as of the last look. */
+  get size(): number {
+    return this.#names.length
+  }
+
+  has(room: RoomName): boolean {
+    return this.#entries.has(room)
+  }
+
+  /** Something happened to this file; without a name, something may have happened to any. */
+  hint(room?: RoomName): void {
+    this.#hints += 1
+    const entry = room && this.#entries.get(room)
+    if (entry) entry.hintedAt = performance.now()
+    if (room) (entry ? this.#touched : this.#hinted).add(room)
+    else this.#staleAt = performance.now()
+  }
+
+  /** Learns which rooms there are. Calls that come while that goes on share the next look. @throws the system's error */
+  readonly look = sharing(async () => {
+    const now = performance.now()
+    if (this.#readAt <= this.#staleAt || this.#readAt < now - this.#options.times.safetyLook) await this.#readNames(now)
+    else await Promise.all([...this.#hinted].map((room) => this.#files(() => this.#lookForNew(room))))
+  })
+
+  /** Learns which of the rooms that something happened to are gone. Calls that come while that goes on share the next look. */
+  readonly lookForGone = sharing(async () => {
+    const touched = [...this.#touched]
+    this.#touched.clear()
+    await Promise.all(touched.map((room) => this.#files(() => this.#forgetIfGone(room))))
+  })
+
+  /** @throws RoomfileError `not_readable` when the directory cannot be read */
+  async list({ after = '', limit = Infinity }: ListRange = {}): Promise<readonly Listed[]> {
+    await this.look().catch((error: unknown) => {
+      throw fromSystem(error, 'not_readable')
+    })
+    const key = `${limit} ${after}`
+    const page = this.#pages.get(key)
+    const hints = this.#hints
+    const began = performance.now()
+    if (page?.version === this.#version && page.hints === hints && began < page.until) return page.rooms
+    const rooms: Listed[] = []
+    for (let last = after; rooms.length < limit;) {
+      const from = this.#placeBehind(last)
+      const names = this.#names.slice(from, from + limit - rooms.length)
+      await this.#lookAtOld(names)
+      // What turned out to be no room has left a place for the next one.
+      rooms.push(...names.flatMap((name) => this.#entries.get(name)?.listed ?? []))
+      if (from + names.length >= this.#names.length) break
+      last = names.at(-1) ?? last
+    }
+    return this.#kept(key, rooms, hints)
+  }
+
+  /** One array for all who ask for the same as long as nothing changed. */
+  #kept(key: string, rooms: readonly Listed[], hints: number): readonly Listed[] {
+    const until = rooms.reduce((least, { name }) => Math.min(least, this.#lookAgainAt(this.#entries.get(name))), Infinity)
+    const page = this.#pages.get(key)
+    if (page?.version === this.#version) {
+      Object.assign(page, { hints, until })
+      return page.rooms
+    }
+    if (this.#pages.size >= BUDGETS.listPages) this.#pages.clear()
+    this.#pages.set(key, { version: this.#version, rooms, hints, until })
+    return rooms
+  }
+
+  async #readNames(now: number): Promise<void> {
+    this.#hinted.clear() // of what they tell, the names that are read from here on know
+    this.#touched.clear()
+    const names = await readdir(this.#options.directory)
+    this.#options.onNames(names)
+    const rooms = names.flatMap((name) => this.#options.roomOf(name) ?? [])
+    this.#readAt = now
+    const isSame = rooms.length === this.#names.length && rooms.every((name) => this.#entries.has(name))
+    if (isSame) return
+    const known = this.#entries
+    this.#entries = new Map(rooms.map((name) => [name, known.get(name) ?? newEntry()]))
+    this.#names = rooms.toSorted()
+    this.#version += 1
+  }
+
+  async #lookForNew(room: RoomName): Promise<void> {
+    this.#hinted.delete(room)
+    const stats = await stat(this.#options.pathOf(room)).catch(() => undefined) // a file that is bad is found with the next names
+    if (!stats?.isFile() || this.#entries.has(room)) return
+    this.#entries.set(room, newEntry())
+    this.#names.splice(this.#placeBehind(room), 0, room)
+    this.#version += 1
+  }
+
+  async #forgetIfGone(room: RoomName): Promise<void> {
+    if (!(await isThere(this.#options.pathOf(room)))) this.#forget(room)
+  }
+
+  #forget(room: RoomName): void {
+    if (!this.#entries.delete(room)) return
+    this.#names.splice(this.#placeBehind(room) - 1, 1)
+    this.#version += 1
+  }
+
+  /** Makes sure that what the list says of these rooms is of now. Nothing is done, and nobody waits, for those of which it is. */
+  async #lookAtOld(names: readonly RoomName[]): Promise<void> {
+    const now = performance.now()
+    const old = names.filter((name) => this.#isEntryOld(this.#entries.get(name), now))
+    if (old.length === 0) return
+    for (const name of old) this.#toLookAt.add(name)
+    await this.#looks()
+  }
+
+  /** Calls that come while files are looked at share the next looks. */
+  readonly #looks = sharing(async () => {
+    const names = [...this.#toLookAt]
+    this.#toLookAt.clear()
+    await Promise.all(names.map((name) => this.#files(() => this.#lookAt(name))))
+  })
+
+  async #lookAt(name: RoomName): Promise<void> {
+    const began = performance.now()
+    const entry = this.#entries.get(name)
+    if (!entry || !this.#isEntryOld(entry, began)) return // those who asked before have seen to it
+    const listed = await this.#listedOf(name, entry)
+    entry.lookedAt = began
+    if (listed === undefined) return this.#forget(name)
+    if (JSON.stringify(listed) === JSON.stringify(entry.listed)) return
+    entry.listed = listed
+    this.#version += 1
+  }
+
+  /** What the list says of a room; undefined where there is none. */
+  async #listedOf(name: RoomName, entry: Entry): Promise<Listed | undefined> {
+    const path = this.#options.pathOf(name)
+    try {
+      const stats = await stat(path, { bigint: true }).catch(unlessMissing)
+      if (!stats?.isFile()) return undefined
+      const timestamp = timestampOf(stats.mtimeNs)
+      const { listed, signature } = entry
+      if (listed && 'messages' in listed && signature === signatureOf(stats)) return listed
+      const handle = await openFile(path)
+      if (!handle) return undefined
+      try {
+        const size = Number(stats.size)
+        const messages = await countLines(handle, Math.max(0, size - this.#options.maxFile), size)
+        entry.signature = signatureOf(stats)
+        return { name, timestamp, messages }
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      entry.signature = undefined
+      return { name, error: fromSystem(error, 'not_readable') }
+    }
+  }
+
+  #isEntryOld(entry: Entry | undefined, now: number): boolean {
+    if (!entry) return false
+    return entry.lookedAt <= Math.max(entry.hintedAt, this.#staleAt) || now > this.#lookAgainAt(entry)
+  }
+
+  /** When a room is looked at again without a hint. */
+  #lookAgainAt(entry: Entry | undefined): number {
+    const { safetyLook, badFile } = this.#options.times
+    const isBad = entry?.listed !== undefined && 'error' in entry.listed // no event may tell of its end
+    return (entry?.lookedAt ?? -Infinity) + (isBad ? badFile : safetyLook)
+  }
+
+  /** Where the names behind this one begin. */
+  #placeBehind(name: string): number {
+    let from = 0
+    let to = this.#names.length
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if ((this.#names[middle] ?? '') <= name) from = middle + 1
+      else to = middle
+    }
+    return from
+  }
+}
+
+/** Whether there is a file, good or bad. */
+function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT',
+  )
+}
+
+function newEntry(): Entry {
+  return { listed: undefined, signature: undefined, lookedAt: -Infinity, hintedAt: -Infinity }
+}
+
+/** Counts the lines between two positions of a file, whatever its size, in little memory. */
+async function countLines(handle: FileHandle, from: number, to: number): Promise<number> {
+  const buffer = Buffer.allocUnsafe(Math.min(BUDGETS.countedAtOnce, Math.max(1, to - from)))
+  let lines = 0
+  for (let at = from; at < to;) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, to - at), at)
+    if (bytesRead === 0) break
+    const part = buffer.subarray(0, bytesRead)
+    for (let newline = part.indexOf('\n'); newline !== -1; newline = part.indexOf('\n', newline + 1)) lines += 1
+    at += bytesRead
+  }
+  return lines
+}

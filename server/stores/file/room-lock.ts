@@ -1,0 +1,175 @@
+/**
+ * One room's lock between processes, and what a room's file cannot tell: when it was last edited by hand, what was known of it then, and where
+ * the room stood before its file was changed while no process ran.
+ * Both live in `.roomfile/<room>`, outside the level that is watched. The lock is the kernel's: it ends with the process that held it.
+ * Knows nothing of what is done under it.
+ */
+import { constants, writeSync } from 'node:fs'
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { tryLock, unlock } from 'fs-native-extensions'
+import type { Standing } from '../../room/backlog.ts'
+import { RoomfileError } from '../../errors.ts'
+import type { Timestamp } from '../../room/message.ts'
+import { makeDirectory, unlessMissing } from './durable.ts'
+
+/** A fixed width, so that writing it anew is one write of a few bytes. */
+const DIGITS = 16
+const LINE = DIGITS + 1
+
+/** The lines of an edit come first, those of the standing behind them. */
+const EDIT_LINES = 3
+const LINES = 5
+
+/** An edit by hand, as the process that took it in wrote it down. */
+export interface NotedEdit {
+  /** The timestamp that the room got by it; 0 if there was none. */
+  readonly edited: Timestamp
+  /** Up to which message that process knew the room: what others were told after that, it could neither put back nor keep. */
+  readonly known: Timestamp
+  /** The edit that was written down before. */
+  readonly before: Timestamp
+}
+
+export interface Note extends NotedEdit {
+  readonly standing: Standing
+}
+
+/** What was done under a lock. */
+export interface Held<T> {
+  readonly result: T
+}
+
+/** Attempts to hold a lock again and again, for so many milliseconds. @throws RoomfileError `room_busy` */
+export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, patience: number): Promise<T> {
+  const end = performance.now() + patience
+  for (;;) {
+    const held = await attempt()
+    if (held) return held.result
+    if (performance.now() > end) throw new RoomfileError('room_busy')
+    await delay(1 + Math.random() * 2)
+  }
+}
+
+export class RoomLock {
+  readonly #locate: () => string
+  readonly #patience: number
+  readonly #opened: () => void
+  #handle: FileHandle | undefined
+  /** Where `#handle` was opened. */
+  #path = ''
+
+  /**
+   * @param locate where the lock's file is at the moment
+   * @param patience milliseconds that another process may hold the lock before `hold` fails
+   * @param opened called each time that the lock's file is needed, and open from then on until `close`
+   */
+  constructor(locate: () => string, patience: number, opened: () => void = () => {}) {
+    this.#locate = locate
+    this.#patience = patience
+    this.#opened = opened
+  }
+
+  /** Runs `work` while no other process may. One at a time within a process, too: the caller sees to that. @throws RoomfileError `room_busy` */
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return untilHeld(() => this.attempt(work), this.#patience)
+  }
+
+  /** Runs `work` if no other process has the lock at this moment. @returns undefined if one has */
+  async attempt<T>(work: () => Promise<T>): Promise<Held<T> | undefined> {
+    const handle = await this.#lock()
+    if (!handle) return undefined
+    try {
+      return { result: await work() }
+    } finally {
+      unlock(handle.fd)
+    }
+  }
+
+  async #lock(): Promise<FileHandle | undefined> {
+    for (;;) {
+      const handle = (this.#handle ??= await this.#open())
+      if (!tryLock(handle.fd)) return undefined
+      if (await this.#isStillCurrent(handle)) {
+        this.#opened()
+        return handle
+      }
+      await this.close() // somebody removed the lock's file, or the room lies elsewhere now: others would lock another one
+    }
+  }
+
+  async #open(): Promise<FileHandle> {
+    this.#path = this.#locate()
+    await makeDirectory(dirname(this.#path))
+    return open(this.#path, constants.O_RDWR | constants.O_CREAT)
+  }
+
+  /** @throws the system's error where nobody can say: then the lock is free again */
+  async #isStillCurrent(handle: FileHandle): Promise<boolean> {
+    try {
+      return await this.#isCurrent(handle)
+    } catch (error) {
+      unlock(handle.fd)
+      throw error
+    }
+  }
+
+  async #isCurrent(handle: FileHandle): Promise<boolean> {
+    const [held, named] = await Promise.all([handle.stat(), stat(this.#path).catch(() => undefined)])
+    return held.ino === named?.ino && this.#path === this.#locate()
+  }
+
+  /** Where the lock is that was held last. */
+  get path(): string {
+    return this.#path
+  }
+
+  /** Whether anything was ever written down of the room. */
+  async exists(): Promise<boolean> {
+    return (await stat(this.#locate()).catch(unlessMissing)) !== undefined
+  }
+
+  /** What was written down of the room. It may change unless we hold the lock. */
+  async read(): Promise<Note> {
+    const text = (this.#handle ? await readStart(this.#handle) : await readFile(this.#locate(), 'latin1').catch(unlessMissing)) ?? ''
+    const [edited = 0, known = Infinity, before = 0, timestamp = 0, dropped = 0] = Array.from({ length: LINES }, (_, n) => lineAt(text, n))
+    return { edited, known, before, standing: { timestamp, dropped } }
+  }
+
+  /** Writes down an edit, to survive a restart, and for other processes. Only under the lock. */
+  async writeEdit({ edited, known, before }: NotedEdit): Promise<void> {
+    await this.#handle?.write(asLines(edited, known, before), 0)
+    await this.#handle?.sync()
+  }
+
+  /**
+   * Writes down where the room stands, once its file says so. It is not made to last: one that a kill or a power cut left older than the file
+   * is not believed. One synchronous write of a few microseconds: it is part of each commit. Only under the lock.
+   */
+  writeStanding({ timestamp, dropped }: Standing): void {
+    if (this.#handle) writeSync(this.#handle.fd, asLines(timestamp, dropped), EDIT_LINES * LINE)
+  }
+
+  async close(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = undefined
+    await handle?.close()
+  }
+}
+
+function asLines(...timestamps: readonly Timestamp[]): string {
+  return timestamps.map((timestamp) => `${String(timestamp).padStart(DIGITS, '0')}\n`).join('')
+}
+
+/** The number in a line, undefined where it was never written. */
+function lineAt(text: string, n: number): number | undefined {
+  const digits = text.slice(n * LINE, n * LINE + DIGITS)
+  return /^\d{16}$/.test(digits) ? Number(digits) : undefined
+}
+
+async function readStart(handle: FileHandle): Promise<string> {
+  const buffer = Buffer.alloc(LINES * LINE)
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
+  return buffer.toString('latin1', 0, bytesRead)
+}

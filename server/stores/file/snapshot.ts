@@ -1,0 +1,108 @@
+/**
+ * A room's file at one moment: which version stands there, and what its lines say.
+ * Knows how a file is read; what follows from it is decided in backlog.ts.
+ */
+import { isUtf8 } from 'node:buffer'
+import { statSync, type BigIntStats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { NO_FILE, type Found, type Limits } from '../../room/backlog.ts'
+import { readLine, type FoundLine, type Timestamp } from '../../room/message.ts'
+import { openFile, readExactly, signatureOf, timestampOf, type Signature } from './durable.ts'
+import type { Place } from './place.ts'
+
+export const MISSING: Signature = 'missing'
+
+const NEWLINE = 0x0a
+
+const BOM = /^\ufeff/
+
+export interface Snapshot {
+  readonly place: Place
+  /** Open on this version, to see what comes to it after its name went to another; undefined when there is no file. */
+  readonly handle: FileHandle | undefined
+  readonly stats: BigIntStats | undefined
+  readonly signature: Signature
+  readonly mtime: Timestamp
+  readonly bytes: Buffer
+  /** Where `bytes` begin: of a file above the limit they are only the last part. */
+  readonly from: number
+}
+
+/** A version of the file whose bytes are known, and which may be open already. */
+export interface KnownVersion {
+  readonly handle: FileHandle | undefined
+  readonly signature: Signature | undefined
+  readonly bytes: Buffer
+}
+
+/** @param known it is not read again, should it stand there still; nor opened again */
+export async function snapshotOf(place: Place, known: KnownVersion | undefined, { maxFile }: Limits): Promise<Snapshot> {
+  if (known?.handle) {
+    const there = statSync(place.file, { bigint: true, throwIfNoEntry: false })
+    if (there && signatureOf(there) === known.signature) return asKnown(place, known.handle, there, known.bytes)
+  }
+  const handle = await openFile(place.file)
+  if (!handle) return { place, handle, stats: undefined, signature: MISSING, mtime: NO_FILE, bytes: Buffer.alloc(0), from: 0 }
+  try {
+    const stats = await handle.stat({ bigint: true })
+    if (!stats.isFile()) throw new Error(`${basename(place.file)} is not a file`)
+    if (signatureOf(stats) === known?.signature) return asKnown(place, handle, stats, known.bytes)
+    const size = Number(stats.size)
+    const cut = Math.max(0, size - maxFile)
+    const read = await readExactly(handle, cut, size - cut)
+    const from = cut === 0 ? 0 : cut + read.indexOf('\n') + 1
+    return { place, handle, stats, signature: signatureOf(stats), mtime: mtimeOf(stats), bytes: read.subarray(from - cut), from }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** A file up to the last line that a commit wrote, as it was before others added to it. No file has the signature of a part. */
+export function committedPart(snapshot: Snapshot, { maxMessage }: Limits): Snapshot {
+  const { bytes, signature } = snapshot
+  for (let end = bytes.lastIndexOf(NEWLINE) + 1; end > 0;) {
+    const start = bytes.subarray(0, end - 1).lastIndexOf(NEWLINE) + 1
+    const { stamp } = readLine(bytes.toString('utf8', start, end - 1), maxMessage)
+    if (!stamp) end = start
+    else if (end === bytes.length) break
+    else return { ...snapshot, bytes: bytes.subarray(0, end), mtime: stamp.timestamp, signature: `${signature}:${end}` }
+  }
+  return snapshot
+}
+
+function asKnown(place: Place, handle: FileHandle, stats: BigIntStats, bytes: Buffer): Snapshot {
+  return { place, handle, stats, signature: signatureOf(stats), mtime: mtimeOf(stats), bytes, from: 0 }
+}
+
+function mtimeOf({ mtimeNs }: BigIntStats): Timestamp {
+  return timestampOf(mtimeNs)
+}
+
+/** What a snapshot says, up to one of its bytes. @param noted what was written down of the room */
+export function foundIn(
+  { bytes, from, mtime }: Snapshot,
+  end: number,
+  { edited, standing }: Pick<Found, 'edited' | 'standing'>,
+  limits: Limits,
+): Found {
+  const text = bytes.toString('utf8', 0, end)
+  const lines = linesIn(text, limits)
+  return {
+    lines,
+    clean: from === 0 && text === lines.map((line) => `${line.text}\n`).join(''),
+    legible: from === 0 && isUtf8(bytes.subarray(0, end)),
+    mtime,
+    edited,
+    standing,
+  }
+}
+
+export function linesIn(text: string, { maxMessage }: Limits): FoundLine[] {
+  return text
+    .replace(BOM, '')
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '')
+    .map((line) => readLine(line, maxMessage))
+}

@@ -1,0 +1,290 @@
+/**
+ * The versions of a room's file: the new one that takes the place of what was read, those that it replaced, and those that a killed process
+ * left. Knows files and their names; what stands in a version is room-file.ts's to say.
+ */
+import { closeSync, fstatSync, lstatSync, openSync, readSync, rmdirSync, rmSync, statSync, type BigIntStats } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { isOutOfSpace } from '../../errors.ts'
+import type { Timestamp } from '../../room/message.ts'
+import type { Times } from '../../times.ts'
+import type { Warn } from '../../warn.ts'
+import type { Aside } from './aside.ts'
+import { makeDirectory, partOf, unlessMissing, writeVersion, type Part } from './durable.ts'
+import { exchange, place } from './exchange.ts'
+import type { Holders } from './holders.ts'
+import type { Place } from './place.ts'
+import { firstVersionName, Replaced, stateOfBytes, versionName, type Version } from './replaced.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** How often versions that others left are looked for, as a multiple of the time that each is watched without asking. */
+const ADOPT_EVERY = 2
+
+export interface VersionsOptions {
+  readonly room: string
+  readonly place: () => Place
+  readonly aside: Aside
+  readonly holders: Holders
+  readonly times: Times
+  /** Runs work in the room's turn, while no other process has the room. */
+  readonly locked: <T>(work: () => Promise<T>) => Promise<T>
+  /** Of lines that were added to a version, those that the room does not have. */
+  readonly newIn: (lines: Buffer) => Buffer
+  /** Called when lines were carried over. */
+  readonly carried: () => void
+  /** Called when no version that was replaced is watched any more. */
+  readonly nothingReplaced: () => void
+  readonly warn: Warn
+}
+
+export class Versions {
+  readonly #options: VersionsOptions
+  readonly #replaced: Replaced
+  #timer: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined
+  /** The one that was replaced last. */
+  #newest: Version | undefined
+  /** When versions that another process left were looked for last (monotonic), and the state of their directory then. */
+  #adoptedAt = -Infinity
+  #adoptedState = ''
+  #isClosed = false
+
+  constructor(options: VersionsOptions) {
+    const { room, place: placeNow, aside, newIn, holders, times, warn } = options
+    this.#options = options
+    this.#replaced = new Replaced({
+      file: () => placeNow().file,
+      newIn,
+      holders,
+      times,
+      written: (ms) => this.#lookIn(ms),
+      rescue: (what) =>
+        aside.keepAndTell(room, what, 'a room was written over while a post replaced its file: what was written is kept aside'),
+      tooMany: (most) =>
+        warn(`more than ${most} programs keep old versions of a room open: those of the oldest are not heard any more`, { room }),
+      failed: (error) => warn('could not look for late lines', { room, error }),
+    })
+  }
+
+  /** Whether versions that were replaced are still watched. */
+  get areWatched(): boolean {
+    return !this.#replaced.isEmpty
+  }
+
+  /** The newest timestamp of those that were replaced and that others have read since. */
+  get readUpTo(): Timestamp {
+    return this.#replaced.readUpTo
+  }
+
+  /** Whether this handle is watched here. */
+  has(handle: FileHandle): boolean {
+    return this.#replaced.has(handle)
+  }
+
+  /**
+   * Puts new bytes in the place of what was read, and keeps an eye on the version that stood there: takes over the snapshot's handle.
+   * Only under the lock.
+   * @returns the new version, open; undefined when somebody has changed the file meanwhile, or put another one there: then nothing has changed
+   */
+  async replace(
+    { place: at, handle, stats, bytes: before, from }: Snapshot,
+    bytes: Buffer,
+    timestamp: Timestamp,
+  ): Promise<FileHandle | undefined> {
+    const taken = partOf(before, from)
+    const version = join(at.versions, stats ? versionName(timestamp, stats.ino, taken) : firstVersionName(timestamp))
+    const written = await this.#write(version, bytes, timestamp, stats)
+    let became: ReturnType<typeof exchange> = 'refused'
+    try {
+      if (stats) became = exchange(version, at.file, (out, path) => isAsRead(out, path, stats, taken))
+      else if (place(version, at.file)) became = 'replaced'
+    } finally {
+      if (became === 'refused') await this.#clear(version, written)
+    }
+    if (became === 'refused') return undefined
+    if (handle && stats) {
+      this.#newest = this.#replaced.add(handle, stateOfBytes(stats), taken, before, became === 'exchanged' ? version : undefined)
+      this.#lookSoon()
+    }
+    return written
+  }
+
+  /** Keeps an eye on a version that a person replaced: nobody else does. Takes over its handle. @param taken what of it is in the room, or kept */
+  leave(handle: FileHandle, taken: Buffer): void {
+    this.#replaced.add(handle, '', partOf(taken, 0), taken)
+    this.#lookSoon()
+  }
+
+  /** Writes a version. On a full disk those that nobody holds go first. */
+  async #write(path: string, bytes: Buffer, mtime: Timestamp, like: BigIntStats | undefined): Promise<FileHandle> {
+    const write = (): Promise<FileHandle> => inVersions(dirname(path), () => writeVersion(path, bytes, mtime, like))
+    try {
+      return await write()
+    } catch (error) {
+      if (!isOutOfSpace(error) || this.#replaced.isEmpty) throw error
+      const { all } = this.#replaced
+      const held = await this.#options.holders.heldAmong(all)
+      if (await this.#replaced.look(all, held)) this.#options.carried()
+      return write()
+    }
+  }
+
+  /** Removes a version that has no place; a file of somebody else that has its name by now is kept aside. */
+  async #clear(version: string, written: FileHandle): Promise<void> {
+    const { ino } = fstatSync(written.fd, { bigint: true })
+    await written.close()
+    const there = lstatSync(version, { bigint: true, throwIfNoEntry: false })
+    if (there && there.ino !== ino) await this.#keepStrange(version)
+    else rmSync(version, { force: true })
+  }
+
+  /** A file that a person put into the place of the room and that lost it again. */
+  async #keepStrange(path: string): Promise<void> {
+    const { room, aside } = this.#options
+    await aside.keepAndTell(room, path, 'a file that was put in the place of a room came between others: it is kept aside')
+    rmSync(path, { force: true })
+  }
+
+  /** Whether there may be versions that a killed process left. */
+  get mayBeAdopted(): boolean {
+    return performance.now() - this.#adoptedAt > this.#adoptAge && this.#directoryState !== this.#adoptedState
+  }
+
+  /** Its mtime changes with each name in it. */
+  get #directoryState(): string {
+    return String(statSync(this.#options.place().versions, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? '')
+  }
+
+  /**
+   * Looks for versions that a killed process left: at first for all, then for those that no living one watches any more. Only under the lock.
+   * Whoever is about to read or to post goes on, whatever comes of it.
+   */
+  async adopt(): Promise<void> {
+    const { room, place: placeNow, warn } = this.#options
+    const before = this.#adoptedAt === -Infinity ? Infinity : Date.now() - this.#adoptAge
+    this.#adoptedAt = performance.now()
+    try {
+      for (const strange of await this.#replaced.adopt(placeNow().versions, before)) await this.#keepStrange(strange)
+      this.#adoptedState = this.#replaced.isEmpty ? this.#directoryState : '' // what is young now is older then
+    } catch (error) {
+      warn('could not look for what a process left that was killed', { room, error })
+    }
+    this.#lookSoon()
+  }
+
+  get #adoptAge(): number {
+    return ADOPT_EVERY * this.#options.times.grace
+  }
+
+  /** Carries over what came to the newest of them already. Only under the lock. */
+  async lookAtNewest(): Promise<void> {
+    const newest = this.#newest
+    this.#newest = undefined
+    if (newest) await this.#carryOver(() => this.#replaced.lookAt(newest))
+  }
+
+  /** Carries late lines over. What fails is tried again soon: the commit before it is made, whatever comes of them. */
+  async #carryOver(look: () => Promise<boolean>): Promise<void> {
+    const { room, carried, warn } = this.#options
+    try {
+      if (await look()) carried()
+    } catch (error) {
+      warn('could not look for late lines', { room, error })
+    }
+  }
+
+  #lookSoon(): void {
+    if (!this.#replaced.isEmpty) this.#lookIn(this.#replaced.nextLook)
+  }
+
+  /** Looks for late lines after so many milliseconds, if nothing comes first. */
+  #lookIn(ms: number): void {
+    const at = performance.now() + ms
+    if (this.#isClosed || (this.#timer && this.#timer.at <= at)) return
+    clearTimeout(this.#timer?.timer)
+    const timer = setTimeout(() => {
+      this.#timer = undefined
+      void this.#look()
+    }, ms)
+    this.#timer = { timer, at }
+  }
+
+  async #look(): Promise<void> {
+    const { holders, locked, nothingReplaced } = this.#options
+    const { due } = this.#replaced
+    const held = await holders.heldAmong(due)
+    if (this.#isClosed) return
+    await this.#carryOver(() => locked(async () => !this.#isClosed && this.#replaced.look(due, held))) // its end may have come first
+    if (this.#isClosed) return
+    if (this.#replaced.isEmpty) nothingReplaced()
+    else this.#lookSoon()
+  }
+
+  /** From now on nothing is looked at any more but by `close`. */
+  stop(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer?.timer)
+  }
+
+  /** Whether programs hold versions that have no name, so that only this process can go on to watch them. */
+  async areHeld(): Promise<boolean> {
+    const { all } = this.#replaced
+    return (await this.#options.holders.heldAmong(all)).size > 0
+  }
+
+  /** A last look. What programs still hold keeps its name: whoever opens the room next goes on to watch it. */
+  async close(hold: (work: () => Promise<void>) => Promise<void>): Promise<void> {
+    const { room, holders, place: placeNow, warn } = this.#options
+    try {
+      if (this.#replaced.isEmpty) return
+      // Under the lock, or another process that lets go of the same ones would look like a program that holds them.
+      await hold(async () => this.#replaced.close(await holders.heldAmong(this.#replaced.all)))
+    } catch (error) {
+      warn('could not look for late lines', { room, error }) // the next start finds those that have a name
+    } finally {
+      await this.#replaced.forget()
+      removeIfEmpty(() => placeNow().versions)
+    }
+  }
+}
+
+/** Whether a file is the one that was read, perhaps with lines added since: those are late lines. One that was written over is another one. */
+function isAsRead(out: BigIntStats, path: string, read: BigIntStats, taken: Part): boolean {
+  if (out.ino !== read.ino || out.dev !== read.dev) return false
+  return stateOfBytes(out) === stateOfBytes(read) || (out.size >= read.size && partOf(readAt(path, taken), taken.from).hash === taken.hash)
+}
+
+/** Reads a part of a file between two exchanges: nothing may come between. */
+function readAt(path: string, { from, length }: Part): Buffer {
+  const bytes = Buffer.alloc(length)
+  const fd = openSync(path, 'r')
+  try {
+    return bytes.subarray(0, readSync(fd, bytes, { length, position: from }))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** How many times a directory of versions is made that others remove meanwhile. */
+const MOST_MADE = 3
+
+/** Does work in a directory of versions, which is made when it is missing: whoever lets go of a room removes it when it is empty. */
+export async function inVersions<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  for (let made = 0; made < MOST_MADE; made++) {
+    try {
+      return await work()
+    } catch (error) {
+      unlessMissing(error as NodeJS.ErrnoException)
+      await makeDirectory(dirname(directory))
+      await makeDirectory(directory)
+    }
+  }
+  return work()
+}
+
+function removeIfEmpty(directory: () => string): void {
+  try {
+    rmdirSync(directory())
+  } catch {
+    // there is something in it, or nothing at all
+  }
+}

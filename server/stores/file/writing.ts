@@ -1,0 +1,55 @@
+/**
+ * What somebody is writing to a room's file at the moment, and when it is at its end: when the file was left alone for a moment, and no program
+ * has it open any more that can write over it. A program that can only add to it (`>>`) may keep it open for ever, and is not waited for.
+ */
+import type { Times } from '../../times.ts'
+import type { Signature } from './durable.ts'
+import { fileKeyOf, type Holders } from './holders.ts'
+import type { Snapshot } from './snapshot.ts'
+
+interface UnderWay {
+  /** When it was first seen (monotonic). */
+  readonly began: number
+  signature: Signature
+  /** Since when the file is in this state (monotonic). */
+  since: number
+  /** Whether a program had the file open when that was asked last. */
+  isHeld: boolean
+}
+
+export class Writing {
+  readonly #holders: Holders
+  readonly #times: Pick<Times, 'quiet' | 'edit'>
+  #underWay: UnderWay | undefined
+
+  constructor(holders: Holders, times: Pick<Times, 'quiet' | 'edit'>) {
+    this.#holders = holders
+    this.#times = times
+  }
+
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined
+  }
+
+  /** What was written is taken in. */
+  end(): void {
+    this.#underWay = undefined
+  }
+
+  /** Whether the file has stayed in one state for a moment. @param changedAt its mtime, where that can be believed */
+  isQuiet({ signature }: Snapshot, changedAt = Infinity): boolean {
+    const now = performance.now()
+    const underWay = (this.#underWay ??= { began: now, signature, since: now, isHeld: false })
+    if (underWay.signature !== signature) Object.assign(underWay, { signature, since: now })
+    return now - underWay.since >= this.#times.quiet || Date.now() - changedAt > this.#times.quiet
+  }
+
+  /** Whether a program has the file open to write over it, for some seconds at most. The first answer is of now, those after it as the pace allows. */
+  async isHeld({ handle, stats }: Snapshot): Promise<boolean> {
+    const underWay = this.#underWay
+    if (!underWay || !handle || !stats || performance.now() - underWay.began >= this.#times.edit) return false
+    if (!underWay.isHeld || this.#holders.isRested)
+      underWay.isHeld = await this.#holders.mayBeWrittenOver({ key: fileKeyOf(stats), fd: handle.fd })
+    return underWay.isHeld
+  }
+}
