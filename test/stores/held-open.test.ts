@@ -130,7 +130,7 @@ for (const whileDown of [false, true]) {
       await holder.say(`held ${n}`)
       await post(second.url, 'lobby', { msg: `post ${n}` })
     }
-    await alice.until(hears('held 5'))
+    await alice.until((follower) => hears('held 5')(follower) && hears('post 5')(follower))
     await hasHeard(t, second, alice, numbered('held', 5), ['post 1', 'post 2', 'post 3', 'post 4', 'post 5'])
   })
 }
