@@ -224,7 +224,7 @@ test('a mail address becomes a link', renders, 'a@b.org', `<p><a href="mailto:a@
 test('a file name is no address', renders, 'README.md deploy.sh', '<p>README.md deploy.sh</p>\n')
 test('an image becomes a link with its alt text', renders, '![a *b*](http://c/d.png)', `<p><a href="http://c/d.png" ${LINK}>a b</a></p>\n`)
 test('an image without alt text is named by its address', renders, '![](http://c/)', `<p><a href="http://c/" ${LINK}>http://c/</a></p>\n`)
-test('an image in a link is its alt text', renders, '[![in](http://x)](http://y)', `<p><a href="http://y" ${LINK}>in</a></p>\n`)
+test('an image in a link of Markdown is its alt text', renders, '[![in](http://x)](http://y)', `<p><a href="http://y" ${LINK}>in</a></p>\n`)
 test('what looks like a link definition is shown', renders, '[1]: x', '<p>[1]: x</p>\n')
 test('a row of equals signs makes no heading of the line before', renders, 'a\n==', '<p>a<br>\n==</p>\n')
 test('quotes too deep to nest are shown as they were typed', renders, `${'>'.repeat(30)} <hi`, `<p>${'&gt;'.repeat(30)} &lt;hi</p>\n`)
