@@ -41,7 +41,7 @@ const LIMITS: Limits = { backlog: 1000, maxMessage: 1000, maxFile: 1_000_000 }
 const QUICK = { ...TIMES, quiet: 10, carry: 10, grace: 40, backup: 60 }
 
 /** The world settles within this time, or never will. */
-const PATIENCE_MS = Number(process.env['MODEL_PATIENCE'] ?? 10_000)
+const PATIENCE_MS = Number(process.env['MODEL_PATIENCE'] ?? 30_000)
 
 /** All that posts and people say: each of them once, unless somebody copied it. */
 const SAID = /[ph]\d+\./g
