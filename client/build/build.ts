@@ -38,7 +38,7 @@ export async function buildPage(folder: string = PAGE): Promise<string[]> {
   const scripts = [...reached(outputs, assets.get('main.ts'))]
   await writeFile(join(folder, 'index.html'), withAssets(await readFile(join(SOURCE, 'page/index.html'), 'utf8'), assets, scripts))
   // The address that other sites' pages have in them stays the same.
-  await writeFile(join(folder, 'chat-room.js'), `import '../${assets.get('elements.ts')}'\n`)
+  await writeFile(join(folder, 'chat-room.js'), `import './${assets.get('elements.ts')}'\n`)
   await copyFile(join(SOURCE, 'page/favicon.svg'), join(folder, 'favicon.svg'))
   return [...scripts, ...['style.css', 'shared-worker.ts'].flatMap((name) => assets.get(name) ?? [])]
 }
