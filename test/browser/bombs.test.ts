@@ -1,5 +1,6 @@
 /** A room full of messages that want to be large, deep or slow: the page shows them all, and one can talk. */
 import { RENDER_BUDGET } from '../../client/markdown/render-budget.ts'
+import { sized } from '../helpers/attack.ts'
 import { BOMBS } from '../helpers/bombs.ts'
 import { withBrowser } from '../helpers/browser.ts'
 import { needing } from '../helpers/needing.ts'
@@ -10,15 +11,21 @@ import { serve } from '../helpers/serve.ts'
 const test = needing(CHROMIUM)
 const visit = withBrowser()
 
-test('a hundred messages made to be large: each is shown, with as many elements as the budget allows, and one can talk', async (t) => {
+const COUNT = sized(Object.keys(BOMBS).length, 100)
+
+test('a room of messages made to be large: each is shown, with as many elements as the budget allows, and one can talk', async (t) => {
   const server = await serve(t)
   const sources = Object.values(BOMBS)
-  const said = Array.from({ length: 100 }, (_, n) => ({ ago: (100 - n) * 1000, nick: 'mallory', msg: sources[n % sources.length] ?? '' }))
+  const said = Array.from({ length: COUNT }, (_, n) => ({
+    ago: (COUNT - n) * 1000,
+    nick: 'mallory',
+    msg: sources[n % sources.length] ?? '',
+  }))
   await writeRoom(server, 'lobby', said)
   const alice = await visit(t, server.url)
   const texts = alice.page.locator('.message[data-id] .text')
-  await texts.nth(99).waitFor({ state: 'attached' })
-  t.is(await texts.count(), 100)
+  await texts.nth(COUNT - 1).waitFor({ state: 'attached' })
+  t.is(await texts.count(), COUNT)
   const elements = await texts.evaluateAll((all) => all.map((text) => text.querySelectorAll('*').length))
   t.true(Math.max(...elements) <= RENDER_BUDGET.tokens, `at most ${Math.max(...elements)}`)
   await alice.say('still here')

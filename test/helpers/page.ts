@@ -1,8 +1,11 @@
 /** What tests do with the page beyond talking: files written before, tabs in the background, places on the screen. */
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Locator, Page } from 'playwright-core'
 import type { Message } from '../../server/room/message.ts'
+import { post } from './chat.ts'
 import type { Served } from './serve.ts'
+import { BROWSER_LIMIT_MS } from './limits.ts'
 import { until } from './until.ts'
 
 export const MINUTE = 60_000
@@ -83,4 +86,34 @@ export async function scrollBy(page: Page, pixels: number): Promise<void> {
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     }
   }, pixels)
+}
+
+/**
+ * Resolves as soon as an element says all of this. Asked once, the page looks after each change by itself: asked again and again, a page with
+ * much text spends more on the answers than on what is awaited.
+ */
+export function shows(element: Locator, ...wanted: readonly (string | RegExp)[]): Promise<void> {
+  return element.evaluate(
+    (shown, [texts, limit]) =>
+      new Promise<void>((resolve, reject) => {
+        const look = (): void => {
+          const text = shown.textContent
+          if (!texts.every((one) => (typeof one === 'string' ? text.includes(one) : one.test(text)))) return
+          watcher.disconnect()
+          resolve()
+        }
+        const watcher = new MutationObserver(look)
+        watcher.observe(shown, { childList: true, subtree: true, characterData: true })
+        setTimeout(() => reject(new Error(`it never shows ${texts.join()}`)), limit)
+        look()
+      }),
+    [wanted, BROWSER_LIMIT_MS] as const,
+  )
+}
+
+/** Speaks until all of these show it: a page of mochiweb begins with what comes next. */
+export async function speakUntil(url: string, msg: string, displays: readonly Locator[]): Promise<void> {
+  const heard = Promise.all(displays.map((display) => shows(display, msg))).then(() => true)
+  do await post(url, 'lobby', { msg })
+  while (!(await Promise.race([heard, delay(500, false)])))
 }
