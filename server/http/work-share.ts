@@ -65,7 +65,7 @@ export class WorkShare {
     const ahead = aheadNow(account)
     const isWaitedFor = account.waiting.length > 0
     if (ahead === 0 && !isWaitedFor) return void this.#accounts.delete(address)
-    const ms = (ahead - (isWaitedFor ? BUDGETS.workAtOnce : 0)) / BUDGETS.workShare
+    const ms = Math.ceil((ahead - (isWaitedFor ? BUDGETS.workAtOnce : 0)) / BUDGETS.workShare) // a timer that comes early would have to wait again
     account.timer = setTimeout(() => this.#go(address, account), ms)
     account.timer.unref()
   }

@@ -6,13 +6,13 @@ import ava, { type ExecutionContext } from 'ava'
 import { BUDGETS } from '../../server/budgets.ts'
 import { rateLimit, type RateLimit } from '../../server/http/rate-limit.ts'
 import { WorkShare } from '../../server/http/work-share.ts'
-import { clockOf } from '../helpers/clock.ts'
+import { stoppedClockOf } from '../helpers/clock.ts'
 
 const test = ava.serial
 
 /** Time that passes only as the test says, for timers as well. */
 function timeOf(t: ExecutionContext): { work: (ms: number) => () => void; pass: (ms: number) => void } {
-  const clock = clockOf(t)
+  const clock = stoppedClockOf(t)
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   return {
