@@ -21,7 +21,7 @@ export function shown(value: unknown): string {
   return inspect(value, { depth: 1, maxArrayLength: 10, maxStringLength: 80, breakLength: Infinity, compact: true })
 }
 
-/** @param valueOf what a text says; where that is none of the values, the text is refused as it would be */
+/** @param valueOf what a text says; if that is not a valid value, the text is refused as it would be */
 function kind(refusal: Kind['refusal'], valueOf: (text: string) => unknown = (text) => text): Kind {
   return {
     refusal,

@@ -5,7 +5,7 @@ export interface Sharing {
   /** Whether the work is under way, or asked for. */
   readonly isRunning: boolean
   /** Resolves when all that was asked for until now has run, whatever came of it. */
-  readonly settled: () => Promise<void>
+  readonly whenIdle: () => Promise<void>
 }
 
 /**
@@ -25,8 +25,8 @@ export function sharing(work: () => Promise<void>): Sharing {
     }
   }
   const call = (): Promise<void> => (next ??= run(running))
-  const settled = async (): Promise<void> => (next ?? running)?.catch(() => undefined) // it tells those who asked for it
-  return Object.defineProperty(Object.assign(call, { settled }), 'isRunning', {
+  const whenIdle = async (): Promise<void> => (next ?? running)?.catch(() => undefined) // it tells those who asked for it
+  return Object.defineProperty(Object.assign(call, { whenIdle }), 'isRunning', {
     get: () => running !== undefined || next !== undefined,
   }) as Sharing
 }

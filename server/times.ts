@@ -31,7 +31,7 @@ export interface Times {
   readonly carry: number
   /** A file that was made so long ago was not made to change the room as it stands: it is a backup that somebody puts back. */
   readonly backup: number
-  /** How often it is made sure that the watched directory is the one that bears the name; without a watch, how often rooms are read. */
+  /** How often it is made sure that the watched directory is the one that has the name; without a watch, how often rooms are read. */
   readonly directoryLook: number
   /** A watch that could not be had is not asked for again for this long. */
   readonly watchRetry: number

@@ -77,7 +77,7 @@ async function answerTo(
     ...(body ? { body: JSON.stringify(body) } : {}),
     cache: 'no-store',
     redirect: 'manual',
-    signal: either(signal, late) ?? null,
+    signal: anySignal(signal, late) ?? null,
   })
   if (response.status === 204) return {}
   if (isRedirect(response)) {
@@ -120,7 +120,7 @@ function retryAfterOf(response: Response): number {
 }
 
 /** A signal that is aborted with the first of those that are given. */
-export function either(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
+export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal | undefined {
   const given = signals.filter((signal) => signal !== undefined)
   return given.length > 1 ? AbortSignal.any(given) : given[0]
 }
@@ -128,9 +128,9 @@ export function either(...signals: (AbortSignal | undefined)[]): AbortSignal | u
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** The address of the rooms below a server's address. Throws a TypeError when that is none. */
+/** The address of the rooms below a server's address. Throws a TypeError if that is invalid. */
 export function roomsAt(url: string): string {
   const address = `${(url || '.').replace(/(?<!\/)\/+$/, '')}/rooms`
-  void new Request(address) // an address that is none throws here, and not with every poll as if the network were down
+  void new Request(address) // an invalid address throws here, and not with every poll as if the network were down
   return address
 }

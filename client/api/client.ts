@@ -2,12 +2,12 @@
  * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
  * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
  */
-import { ask, either, RoomError, roomsAt, type Manner } from './ask.ts'
+import { ask, anySignal, RoomError, roomsAt, type Manner } from './ask.ts'
 import { newCid } from './cid.ts'
 import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './events.ts'
 import type { Following, Hub, HubOptions, Session } from './hub.ts'
 import { PollingHub } from './polling-hub.ts'
-import { persist, sleep, wake, type Waits } from './patience.ts'
+import { retry, sleep, wake, type Waits } from './retry.ts'
 import { postedIn } from './shapes.ts'
 
 export { newCid, RoomError }
@@ -162,7 +162,7 @@ class RoomConnection implements Connection {
 
   async post(msg: string, post: PostOptions = {}): Promise<{ id: string; timestamp: Timestamp }> {
     const { tries = POST_TRIES, cid = newCid(), nick = this.#session?.nick ?? this.#options.nick ?? '', onRetry } = post
-    const signal = either(this.#options.signal, post.signal)
+    const signal = anySignal(this.#options.signal, post.signal)
     if (this.#joining?.nick === nick) await this.#joining.done
     const send = async (): Promise<{ id: string; timestamp: Timestamp }> => {
       const session = this.#session?.nick === nick ? { session: this.#session.id } : {}
@@ -177,7 +177,7 @@ class RoomConnection implements Connection {
         return send()
       }
     }
-    const posted = await persist(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, waits: this.#waits, onRetry })
+    const posted = await retry(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, waits: this.#waits, onRetry })
     this.#typed = -Infinity // what was typed is said: the next key begins anew
     return posted
   }
@@ -185,7 +185,7 @@ class RoomConnection implements Connection {
   async join(nick: string): Promise<{ nick: string }> {
     this.#joining?.ends.abort()
     const ends = new AbortController()
-    const asked = this.#hub.join(this.#options.room, nick, either(this.#options.signal, ends.signal))
+    const asked = this.#hub.join(this.#options.room, nick, anySignal(this.#options.signal, ends.signal))
     const joining = { nick, ends, done: asked.catch(() => undefined) } // whoever waits for it asks for the session afterwards
     this.#joining = joining
     try {

@@ -7,7 +7,7 @@
 import { RoomError } from './ask.ts'
 import type { StateEvent, Timestamp } from './events.ts'
 import type { FollowOptions, Listener } from './hub.ts'
-import { delayAfter, isPassing, sleep } from './patience.ts'
+import { delayAfter, isPassing, sleep } from './retry.ts'
 import { Sessions, type Line } from './sessions.ts'
 import type { Attendance, AttendanceChanges, RoomNews } from './shapes.ts'
 

@@ -5,7 +5,7 @@
 import { ask, RoomError, type Manner } from './ask.ts'
 import type { Session } from './hub.ts'
 import type { SessionEvent } from './events.ts'
-import { persist, type Waits } from './patience.ts'
+import { retry, type Waits } from './retry.ts'
 import { sessionIdIn } from './shapes.ts'
 
 /** What the rooms of a hub have in common. */
@@ -57,7 +57,7 @@ export class Sessions {
 
   /** Begins one, or goes on with ours. Tries until it is done or refused. */
   join(nick: string, signal?: AbortSignal): Promise<Session> {
-    return this.#persist(() => this.#begin(nick, signal), signal)
+    return this.#retry(() => this.#begin(nick, signal), signal)
   }
 
   /** Ends one, for all who speak under it. */
@@ -117,7 +117,7 @@ export class Sessions {
       if (!isSpoken()) ends.abort()
       return this.#begin(nick, ends.signal)
     }
-    this.#persist(begin, ends.signal)
+    this.#retry(begin, ends.signal)
       .catch((error: Error) => this.#end(nick, error))
       .finally(() => this.#beginning.delete(nick))
   }
@@ -129,8 +129,8 @@ export class Sessions {
     }
   }
 
-  #persist(work: () => Promise<Session>, signal: AbortSignal | undefined): Promise<Session> {
+  #retry(work: () => Promise<Session>, signal: AbortSignal | undefined): Promise<Session> {
     const { firstDelay, waits } = this.#line
-    return persist(work, { firstDelay, waits, signal })
+    return retry(work, { firstDelay, waits, signal })
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The page around <chat-room>: which room the address names, the list of rooms, the settings, and who is called when somebody speaks.
- * Knows the address, the title and the tab. What goes on in the room is the room's affair.
+ * Knows the address, the title and the tab. The element knows what happens in the room.
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
@@ -39,7 +39,7 @@ export class ChatPage extends LitElement {
     hub: sharedHub('.'),
     nick: () => recall('roomfile.nick'),
     changed: () => this.requestUpdate(),
-    came: (room, messages) => {
+    onMessages: (room, messages) => {
       for (const message of messages) {
         const isOwn = message.nick !== '' && message.nick === recall('roomfile.nick')
         if (message.type === 'msg' && !isOwn) this.call({ room, message, isMention: isMentioned(message.msg, recall('roomfile.nick')) })
@@ -63,9 +63,9 @@ export class ChatPage extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     addEventListener('popstate', this.arrive)
-    document.addEventListener('visibilitychange', this.turned)
+    document.addEventListener('visibilitychange', this.onVisibilityChange)
     document.addEventListener('keydown', this.pressed)
-    setInterval(this.turned, REFRESH)
+    setInterval(this.onVisibilityChange, REFRESH)
     void this.list.refresh()
   }
 
@@ -95,7 +95,7 @@ export class ChatPage extends LitElement {
     this.at = location.hash.slice(1)
   }
 
-  private readonly turned = (): void => {
+  private readonly onVisibilityChange = (): void => {
     this.requestUpdate()
     if (!document.hidden) void this.list.refresh()
   }
@@ -124,7 +124,7 @@ export class ChatPage extends LitElement {
     notify(inRoom(message.nick || anonymous, room), message.msg, room, () => this.go(room))
   }
 
-  private readonly came = ({ detail }: CustomEvent<MessageDetail>): void => {
+  private readonly onMessage = ({ detail }: CustomEvent<MessageDetail>): void => {
     this.list.stir(detail.message.timestamp)
     this.call(detail)
   }
@@ -152,7 +152,7 @@ export class ChatPage extends LitElement {
           .at=${at}
           .lang=${chosen.language}
           .theme=${chosen.theme}
-          @message=${this.came}
+          @message=${this.onMessage}
           @permalink=${this.linked}
           @unread=${({ detail }: CustomEvent<{ room: string; count: number }>) => list.count(detail.room, detail.count)}
         >

@@ -34,7 +34,7 @@ export interface RoomListOptions {
   readonly hub: Hub
   readonly changed: () => void
   /** Messages came in a room that is not shown. */
-  readonly came: (room: string, messages: readonly Message[]) => void
+  readonly onMessages: (room: string, messages: readonly Message[]) => void
   /** The reader's own name, whose words are not unread. */
   readonly nick: () => string
 }
@@ -128,7 +128,7 @@ export class RoomList {
   }
 
   private async follow(room: string, { reading, ends }: Followed): Promise<void> {
-    const { src, hub, nick, came, changed } = this.options
+    const { src, hub, nick, onMessages, changed } = this.options
     const known = Math.max(reading.lastRead, this.timestamps.get(room) ?? 0)
     try {
       for await (const event of connect(src, { room, hub, timestamp: reading.lastRead, signal: ends.signal })) {
@@ -136,7 +136,7 @@ export class RoomList {
         reading.take(event.messages, false, (message) => message.nick !== '' && message.nick === nick(), event.reset)
         this.timestamps.set(room, event.timestamp)
         if (!event.reset)
-          came(
+          onMessages(
             room,
             event.messages.filter(({ timestamp }) => timestamp > known),
           ) // and not what had been said before

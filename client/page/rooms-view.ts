@@ -10,7 +10,7 @@ const MOST = 99
 
 export interface RoomsActions {
   readonly go: (room: string) => void
-  /** A name was typed that is none. */
+  /** An invalid name was typed. */
   readonly refuse: () => void
 }
 

@@ -110,7 +110,7 @@ export class ChatRoom extends LitElement {
     super.connectedCallback()
     document.addEventListener('visibilitychange', this.turned)
     if (this.hasUpdated) this.open()
-    this.dawn()
+    this.onNewDay()
   }
 
   override disconnectedCallback(): void {
@@ -167,7 +167,7 @@ export class ChatRoom extends LitElement {
       nick: this.nick,
       isLooking: () => this.isLooking(),
       changed: () => this.requestUpdate(),
-      came: (messages) => this.came(messages),
+      onMessages: (messages) => this.onMessages(messages),
       edited: () => this.say(this.texts.edited),
     })
   }
@@ -190,16 +190,16 @@ export class ChatRoom extends LitElement {
   /** The tab came to the front: it may be another day, and whoever was signed out may have signed in elsewhere. */
   private readonly turned = (): void => {
     if (document.visibilityState !== 'visible') return
-    this.dawn()
+    this.onNewDay()
     this.looked()
     if (this.visit?.stopped) this.open()
   }
 
   /** What was today is yesterday from midnight on. */
-  private dawn(): void {
+  private onNewDay(): void {
     this.now = Date.now()
     clearTimeout(this.midnight)
-    this.midnight = setTimeout(() => this.dawn(), untilMidnight(this.now) + 50)
+    this.midnight = setTimeout(() => this.onNewDay(), untilMidnight(this.now) + 50)
   }
 
   private say(note: string): void {
@@ -208,7 +208,7 @@ export class ChatRoom extends LitElement {
     this.notes = setTimeout(() => (this.note = ''), NOTE)
   }
 
-  private came(messages: readonly Message[]): void {
+  private onMessages(messages: readonly Message[]): void {
     const { visit, room } = this
     for (const message of messages) {
       if (!visit || message.type !== 'msg' || visit.isOwn(message)) continue

@@ -5,7 +5,7 @@
 import type { StateEvent } from '../api/client.ts'
 
 /** ms without a connection after which a reader is told. */
-const PATIENCE = 2000
+const SHOWN_AFTER_MS = 2000
 
 export class LinkState {
   event: StateEvent = { type: 'state', state: 'connecting' }
@@ -34,7 +34,7 @@ export class LinkState {
 
   /** Whether it is time to say so. */
   isTroubled(now: number): boolean {
-    return this.downSince !== undefined && (this.failures >= 2 || now - this.downSince >= PATIENCE)
+    return this.downSince !== undefined && (this.failures >= 2 || now - this.downSince >= SHOWN_AFTER_MS)
   }
 
   /** Seconds until the next try, 0 while one is under way. */

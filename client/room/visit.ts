@@ -24,7 +24,7 @@ export interface VisitOptions {
   /** Something is different: show it. */
   readonly changed: () => void
   /** Messages came while we were here, as against those that were there before. */
-  readonly came: (messages: readonly Message[]) => void
+  readonly onMessages: (messages: readonly Message[]) => void
   /** All that was shown was replaced: somebody edited the room. */
   readonly edited: () => void
 }
@@ -182,7 +182,7 @@ export class Visit {
     if (this.isOver) return
     this.reading.take(messages, !isFirst && this.options.isLooking(), (message) => this.isOwn(message), all)
     if (reset && !isFirst) this.options.edited()
-    if (!all) this.options.came(messages)
+    if (!all) this.options.onMessages(messages)
   }
 
   isOwn(message: Message): boolean {

@@ -1,6 +1,6 @@
 /**
  * `roomfile follow` and `roomfile post`: a room on the command line.
- * Knows arguments, streams, signals and exit codes; what happens in a room is the client's affair, what is printed terminal.ts's.
+ * Knows arguments, streams, signals and exit codes; client.ts knows what happens in a room, terminal.ts what is printed.
  */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { BAD_USAGE, COULD_NOT, DONE, parsed, UsageError } from './usage.ts'

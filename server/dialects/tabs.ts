@@ -40,7 +40,7 @@ export class Tab {
 
 export class Browser {
   readonly id: BrowserId
-  readonly #patience: number
+  readonly #timeoutMs: number
   /** What all tabs have heard; undefined until the room was looked at. */
   place: Stamp | undefined
   /** How many tabs there are, as far as can be seen: as many as ever waited at once. */
@@ -51,12 +51,12 @@ export class Browser {
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param patience milliseconds for which a tab is waited for that has been told and does not ask again
+   * @param timeoutMs milliseconds for which a tab is waited for that has been told and does not ask again
    * @param place what a cookie of another time says, when there may have been more tabs than the one that comes now
    */
-  constructor(id: BrowserId, patience: number, place?: Stamp) {
+  constructor(id: BrowserId, timeoutMs: number, place?: Stamp) {
     this.id = id
-    this.#patience = patience
+    this.#timeoutMs = timeoutMs
     this.place = place
     if (!place) return
     this.#tabs = 1
@@ -84,7 +84,7 @@ export class Browser {
     const next = room.messages.find((message) => isAfter(stampOf(message), place))
     if (!next) return undefined
     if (this.#waiting.size < this.#tabs) {
-      this.#timer ??= setTimeout(() => this.#waitNoLonger(), this.#patience).unref()
+      this.#timer ??= setTimeout(() => this.#waitNoLonger(), this.#timeoutMs).unref()
       return undefined
     }
     this.#stopTimer()
@@ -139,11 +139,11 @@ export class Browser {
 
 /** All browsers that were told something lately. */
 export class Tabs {
-  readonly #patience: number
+  readonly #timeoutMs: number
   readonly #browsers = new LRUCache<BrowserId, Browser>({ max: BUDGETS.mochiwebBrowsers, ttl: KEPT })
 
   constructor({ mochiwebTab }: Pick<Times, 'mochiwebTab'>) {
-    this.#patience = mochiwebTab
+    this.#timeoutMs = mochiwebTab
   }
 
   /** A poll comes, with what its cookies say: ids of its browser, and the place that each was told last. */
@@ -165,7 +165,7 @@ export class Tabs {
     }
     const [id] = ids
     const place = [...places.values()].reduce<Stamp | undefined>(earlier, undefined)
-    const browser = new Browser(id ?? randomBytes(8).toString('hex'), this.#patience, place)
+    const browser = new Browser(id ?? randomBytes(8).toString('hex'), this.#timeoutMs, place)
     if (id !== undefined) this.#browsers.set(id, browser)
     return browser
   }

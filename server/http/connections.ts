@@ -1,6 +1,6 @@
 /**
- * The HTTP server: how its connections are kept, and when they are cut. What it bears of those who open many, say nothing, dribble,
- * or never take their answer; and an end that answers everyone.
+ * The HTTP server: how its connections are kept, and when they are cut. It limits clients that open many connections, send nothing, send slowly,
+ * or never take their answer. When the server stops, every client gets an answer.
  * Knows sockets and their time; knows nothing of what is asked and answered.
  */
 import { once } from 'node:events'
@@ -54,7 +54,7 @@ export function connections(site: RequestListener, { maxHeaderSize, counts, time
   const server = createServer(options, (req, res) => {
     answering.add(res)
     res.once('close', () => answering.delete(res))
-    // All has been said: how long a post takes to be kept is our affair, and no reason to cut who waits for it.
+    // The request is complete: however long its work takes here, the client is not cut off.
     req.once('end', () => res.writableEnded || req.socket.setTimeout(0))
     res.once('prefinish', () => req.socket.setTimeout(times.stall)) // a poll rested until here: now its answer has to be taken
     if (closing) res.shouldKeepAlive = false

@@ -68,9 +68,9 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
 
   /** Adds what a browser needs to let a named origin's page read. False when that was all that it asked for. */
   function share(req: Request, res: Response): boolean {
-    let goesOn = origins.length === 0
-    if (!goesOn) allowOrigin(req, res, () => (goesOn = true)) // calls back at once, or has answered
-    return goesOn
+    let isAllowed = origins.length === 0
+    if (!isAllowed) allowOrigin(req, res, () => (isAllowed = true)) // calls back at once, or has answered
+    return isAllowed
   }
 
   return {

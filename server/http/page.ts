@@ -55,7 +55,7 @@ export function pageHandler({ own, frameAncestors, shared }: PageOptions): PageH
   }
   if (own !== undefined) {
     if (!existsSync(own)) throw new Error(`there is no directory ${own} to serve as the page`)
-    // What somebody's own page may do is their affair; who may frame it is the option's.
+    // The author of a page of one's own decides what it may do; the option decides who may show it in a frame.
     const serve = robust(sirv(own, { dev: true, etag: true, setHeaders: (res) => protect(res, []) }))
     return (req, res, next) => (staysIn(own, req.path) ? serve(req, res, next) : next())
   }
@@ -73,7 +73,7 @@ export function pageHandler({ own, frameAncestors, shared }: PageOptions): PageH
   )
 }
 
-/** sirv does not expect a file to go, or to be unreadable, between the look and the read, nor a range that is none. */
+/** sirv does not expect a file to go, or to be unreadable, between the look and the read, nor an invalid range. */
 function robust(serve: PageHandler): PageHandler {
   return (req, res, next) => {
     if (!isRange(req.headers.range)) delete req.headers.range

@@ -236,10 +236,11 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
 
   const newest = places.at(-1)?.timestamp ?? kept.at(-1)?.timestamp ?? 0
   const past = Math.max(last, newest)
-  const goesOn = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed && found.mtime >= last
-  const edit = !goesOn
+  const isContinuation = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed && found.mtime >= last
+  const edit = !isContinuation
   const byPeer = found.mtime === found.edited && found.mtime > past
-  const timestamp = fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : goesOn && !byPeer ? newest : settled(found, past, now)
+  const timestamp =
+    fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : isContinuation && !byPeer ? newest : timestampOfEdit(found, past, now)
   const added = found.lines.slice(kept.length).map((line, i) => placed(line.saying, places[i] ?? { timestamp, n: i - places.length }))
   for (const [i, { stamp }] of found.lines.slice(kept.length).entries()) if (!stamp) byHand.add(added[i] as Message)
   const messages = [...kept, ...added]
@@ -250,7 +251,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
   const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
   // Another process may keep more than we do; but of what a person put here nothing may fall away with the next post.
   const { said, moves } = sizeOf(messages)
-  const fits = (known !== undefined && goesOn) || Math.max(said.count, moves.count) <= limits.backlog
+  const fits = (known !== undefined && isContinuation) || Math.max(said.count, moves.count) <= limits.backlog
   if (found.clean && changed.length === 0 && timestamp === found.mtime && fits)
     return { backlog, rewrite: false, loses: false, edit, removed }
   const trimmed = trim(backlog, limits)
@@ -356,16 +357,16 @@ function precedes(a: Message | undefined, b: Message | undefined): boolean {
  * The places of lines behind `previous`: a line keeps the one it names where that is in order, and gets one right behind its predecessor
  * where a later line has a place. The lines that are left over at the end are new in the room.
  * @param ceiling a line that claims a later timestamp than this is not believed
- * @param goesOn whether the room goes on from what is known: then a line out of order is one that was copied here, and so is new
+ * @param isContinuation whether the room goes on from what is known: then a line out of order is one that was copied here, and so is new
  */
-function place(previousMessage: Message | undefined, lines: readonly FoundLine[], ceiling: Timestamp, goesOn: boolean): Stamp[] {
+function place(previousMessage: Message | undefined, lines: readonly FoundLine[], ceiling: Timestamp, isContinuation: boolean): Stamp[] {
   const believed = lines.map(({ stamp }) => (stamp && stamp.timestamp <= ceiling ? stamp : undefined))
   const first = believed.find((stamp) => stamp !== undefined)
   const places: Stamp[] = []
   let previous = previousMessage ? stampOf(previousMessage) : { timestamp: Math.max(1, (first?.timestamp ?? 1) - 1), n: -1 }
   const behind = (): Stamp => ({ timestamp: previous.timestamp, n: previous.n + 1 })
   for (const [i, stamp] of believed.entries()) {
-    if (!stamp || (goesOn && !isAfter(stamp, previous))) continue
+    if (!stamp || (isContinuation && !isAfter(stamp, previous))) continue
     while (places.length < i) places.push((previous = behind()))
     places.push((previous = isAfter(stamp, previous) ? stamp : behind()))
   }
@@ -376,7 +377,7 @@ function place(previousMessage: Message | undefined, lines: readonly FoundLine[]
  * The timestamp of an edit: the file's own mtime where that is later than all before it, or where another process has settled on it; and what
  * that has settled on where there is no file.
  */
-function settled({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Timestamp {
+function timestampOfEdit({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Timestamp {
   if (mtime === NO_FILE && edited > past) return edited
   const usable = mtime > past && (mtime === edited || (mtime > edited && mtime <= now))
   return usable ? mtime : nextTimestamp(Math.max(past, edited), now)
@@ -385,7 +386,7 @@ function settled({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Tim
 /** Up to which timestamp clients may have been told of a room that is looked at for the first time. */
 function lastTold({ mtime, edited, standing }: Found): Timestamp {
   const isAsEdited = mtime !== NO_FILE && mtime === edited && mtime === standing.timestamp
-  return isAsEdited ? 0 : standing.timestamp // how `settled` knows the timestamp that another process gave to an edit
+  return isAsEdited ? 0 : standing.timestamp // how `timestampOfEdit` knows the timestamp that another process gave to an edit
 }
 
 /** The newest message that is not kept any more; where nobody wrote it down for this version of the file, there may be one right before the first. */

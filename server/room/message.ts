@@ -165,7 +165,7 @@ function stampIn(id: unknown, timestamp: unknown): Stamp | undefined {
   return Number(at) === timestamp ? { timestamp, n: Number(n) } : undefined
 }
 
-/** The place that an id names; undefined where it is none of ours. */
+/** The place that an id names; undefined if it is not an id of this server's form. */
 export function placeIn(id: MessageId): Stamp | undefined {
   return stampIn(id, Number(id.slice(0, id.indexOf('-'))))
 }

@@ -48,7 +48,7 @@ interface Post {
   message?: Message
 }
 
-const QUIET_EMPTY: News = { timestamp: EMPTY.timestamp, messages: [] }
+const EMPTY_ROOM_ANSWER: News = { timestamp: EMPTY.timestamp, messages: [] }
 
 export class Room {
   readonly name: RoomName
@@ -61,7 +61,7 @@ export class Room {
   #ready: Map<string, Told> | undefined
   /** Their bytes live as long as the backlog, or an answer that is being sent. */
   #lines: WeakRef<Lines> | undefined
-  #quiet: News = QUIET_EMPTY
+  #emptyAnswer: News = EMPTY_ROOM_ANSWER
   #presence: Presence | undefined
   #posts: Post[] | undefined
   #looking: Sharing | undefined
@@ -300,8 +300,8 @@ export class Room {
   }
 
   /** What somebody is told whose wait ended with nothing: where to go on from. */
-  get quiet(): News {
-    return this.#quiet
+  get emptyAnswer(): News {
+    return this.#emptyAnswer
   }
 
   /** The tutorials' dialects tell the lobby's messages by other places than timestamps: they need all of it at hand while they wait. */
@@ -314,8 +314,8 @@ export class Room {
   }
 
   /** Resolves when nothing is under way any more, also for those who have gone meanwhile. */
-  async settled(): Promise<void> {
-    await Promise.all([this.#looking?.settled(), this.#committing?.settled()])
+  async whenIdle(): Promise<void> {
+    await Promise.all([this.#looking?.whenIdle(), this.#committing?.whenIdle()])
   }
 
   #adopt(backlog: Backlog): void {
@@ -326,7 +326,7 @@ export class Room {
     this.#account()
     if (!isNews) return
     this.#timestamp = backlog.timestamp
-    this.#quiet = { timestamp: backlog.timestamp, messages: [] }
+    this.#emptyAnswer = { timestamp: backlog.timestamp, messages: [] }
     this.waiters.wake()
   }
 

@@ -180,7 +180,7 @@ export class Rooms {
     const rooms = [...this.#rooms.values()]
     await Promise.all(rooms.flatMap((room) => room.sessions.map(({ id }) => room.leave(id))))
     this.#deadlines.stop()
-    await Promise.all(rooms.map((room) => room.settled()))
+    await Promise.all(rooms.map((room) => room.whenIdle()))
   }
 
   #openPresence(room: Room, leaseMs: number, most: number): Presence {

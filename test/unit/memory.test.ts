@@ -216,7 +216,7 @@ test('a room is in use until its answer was taken, and not for longer', async (t
 
 test('who was in a room before its first message is not told of a gap', async (t) => {
   const { visit, directory } = await inFiles(t)
-  const { timestamp } = await visit('ops', async (room) => (await looked(room)).quiet)
+  const { timestamp } = await visit('ops', async (room) => (await looked(room)).emptyAnswer)
   const other = await fileStore({ directory, limits: LIMITS, warn: (message) => t.fail(message) })
   t.teardown(() => other.close())
   await other.append(named('ops'), [{ msg: 'the first' }])

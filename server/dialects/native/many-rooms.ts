@@ -1,6 +1,6 @@
 /**
  * One poll for many rooms, as a browser with many tabs asks it: what was asked for, and the rooms that have something to tell.
- * A room that cannot be polled costs only itself. Knows no requests; waiting is the rooms' affair.
+ * A room that cannot be polled costs only itself. Knows no requests; rooms.ts does the waiting.
  */
 import { quoted, RoomfileError, toRoomfileError } from '../../errors.ts'
 import { BUDGETS } from '../../budgets.ts'
@@ -109,7 +109,7 @@ async function membersOf(asked: readonly Asked[]): Promise<Member[] | undefined>
 
 async function memberOf(asked: Asked): Promise<Member> {
   const { room, timestamp, version = 0 } = asked
-  const news = (await room.news(timestamp)) ?? room.quiet
+  const news = (await room.news(timestamp)) ?? room.emptyAnswer
   const presence = isPresenceNews(asked) ? room.presence.since(version) : undefined
   return { name: room.name, ...encodeWith(news, { presence, lost: lostTo(asked) }) }
 }

@@ -1,6 +1,6 @@
 /**
  * The native protocol (PROTOCOL.md): posts in three body forms, the long poll on one or many rooms, the list, the file.
- * Only translates: what there is to tell is the rooms' affair.
+ * Only translates between HTTP and rooms: rooms.ts decides what there is to tell.
  */
 import fresh from 'fresh'
 import parseRange from 'range-parser'
@@ -81,14 +81,14 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
       const { news, conditional } = await rateLimit.parked(req, async () => {
         const { timestamp, conditional: mayBeOld } = await timestampIn(req, room)
         const tell = (): News | Told | undefined | Promise<Told | undefined> => {
-          if (isHead) return timestamp === room.timestamp ? undefined : room.quiet // nothing is made for a body that is not sent
-          return room.news(timestamp) ?? (isNews(room, version) ? room.quiet : undefined)
+          if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // nothing is made for a body that is not sent
+          return room.news(timestamp) ?? (isNews(room, version) ? room.emptyAnswer : undefined)
         }
         const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
         return { conditional: mayBeOld, news: await (session === undefined ? poll() : room.presence.attend(session, poll)) }
       })
       if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
-      const told = news ?? room.quiet
+      const told = news ?? room.emptyAnswer
       if (isHead) return sendHead(res, validators(told.timestamp))
       const answer = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
       send(res, 200, JSON_TYPE, answer, validators(told.timestamp))
@@ -222,7 +222,7 @@ async function timestampIn(req: Request, room: Room): Promise<{ timestamp: Times
   if (asked !== undefined) return { timestamp: parseTimestamp(asked), conditional }
   if (!conditional) return { timestamp: 0, conditional }
   await room.look()
-  const now = room.quiet.timestamp
+  const now = room.emptyAnswer.timestamp
   if (etags === undefined) return { timestamp: Math.floor(now / 1000) * 1000 === modified ? now : modified + 999, conditional }
   if (etags.trim() === '*') return { timestamp: now, conditional }
   const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))

@@ -84,12 +84,12 @@ export class DirectoryWatch {
     watcher.on('raw', (_event, path) => happened(path ?? undefined))
     watcher.on('all', (_event, path) => happened(path))
     this.#watcher = watcher
-    await new Promise<void>((settled) => {
-      watcher.once('ready', settled)
+    await new Promise<void>((resolve) => {
+      watcher.once('ready', resolve)
       watcher.on('error', (error) => {
         if (isOfOneFile(error, directory)) return // the others are watched
         if (this.#watcher === watcher) void this.#giveUp(error)
-        settled()
+        resolve()
       })
     })
   }

@@ -1,4 +1,4 @@
-/** Files that look like a room's and are none, because of their name: whoever put them there is told so, once for each. Knows names only. */
+/** Files that look like a room's file but have an invalid name: the log says so, once for each. Knows names only. */
 import { BUDGETS } from '../../budgets.ts'
 import { quoted } from '../../errors.ts'
 import { isRoomName } from '../../room/room-name.ts'

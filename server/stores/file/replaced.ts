@@ -1,6 +1,6 @@
 /**
  * Versions of a room's file that another one has taken the place of. A program that opened one of them before still writes to it: what is added
- * there is carried over into the file that bears the name now (PROTOCOL.md, What holds, 5), for as long as the program keeps it open.
+ * there is carried over into the file that has the name now (PROTOCOL.md, What holds, 5), for as long as the program keeps it open.
  * Each keeps a name in the directory of versions, which says what of it is in the room: so it outlives a kill of this process.
  */
 import {

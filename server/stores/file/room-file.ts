@@ -1,5 +1,5 @@
 /**
- * One room's file: read when it changed, replaced by each commit, open to everybody's pen.
+ * One room's file: read when it changed, replaced by each commit. Other programs may change it at any moment.
  * Knows the file, its lock and its versions. What the room holds is decided in backlog.ts; nobody waits here.
  */
 import { isUtf8 } from 'node:buffer'
@@ -37,7 +37,7 @@ import { Versions } from './versions.ts'
 import { Writing } from './writing.ts'
 
 /** How many times a post waits for an edit to become quiet, before it takes the file as it is, unless a program has it open. */
-const PATIENCE = 3
+const MAX_QUIET_WAITS = 3
 
 /** How many times a post starts anew because somebody put another file in place while it was being written. */
 const MOST_TRIES = 50
@@ -137,21 +137,21 @@ export class RoomFile {
 
   async #look(): Promise<Backlog> {
     const { times } = this.#options
-    const settledBefore = await this.#inTurn(() => this.#settledBefore())
-    if (settledBefore) return settledBefore
+    const sameAsBefore = await this.#inTurn(() => this.#knownIfUnchanged())
+    if (sameAsBefore) return sameAsBefore
     const wait = this.#busySince === undefined ? times.readLock : 0
-    for (let patience = PATIENCE; ; patience--) {
-      const settled = await this.#locked(() => this.#settle([], this.#known !== undefined || patience > 0), wait)
-      const backlog = settled?.backlog ?? this.#known
+    for (let waits = MAX_QUIET_WAITS; ; waits--) {
+      const appended = await this.#locked(() => this.#takeInAndCommit([], this.#known !== undefined || waits > 0), wait)
+      const backlog = appended?.backlog ?? this.#known
       if (backlog) return backlog
       await delay(times.quiet) // what was known is let go: nothing can be said until the edit is quiet
     }
   }
 
   /** What is known, if the file is still as it was then. */
-  async #settledBefore(): Promise<Backlog | undefined> {
-    const isSettled = this.#known && !this.#writing.isUnderWay && !this.#versions.mayBeAdopted
-    if (isSettled && (await this.#signatureNow()) === this.#signature && !(await this.#isRemovalNoted())) return this.#known
+  async #knownIfUnchanged(): Promise<Backlog | undefined> {
+    const isUnchanged = this.#known && !this.#writing.isUnderWay && !this.#versions.mayBeAdopted
+    if (isUnchanged && (await this.#signatureNow()) === this.#signature && !(await this.#isRemovalNoted())) return this.#known
     if (!this.#known && !this.#letGo && !(await this.#everWas())) return this.#beginEmpty() // to ask for a room makes nothing, not even its lock
     return undefined
   }
@@ -222,8 +222,8 @@ export class RoomFile {
   append(drafts: readonly Draft[]): Promise<Appended> {
     const { times } = this.#options
     return this.#during(async () => {
-      for (let patience = PATIENCE; ; patience--) {
-        const appended = await this.#locked(() => this.#settle(drafts, patience > 0), times.lock)
+      for (let waits = MAX_QUIET_WAITS; ; waits--) {
+        const appended = await this.#locked(() => this.#takeInAndCommit(drafts, waits > 0), times.lock)
         if (appended) return appended
         await delay(times.quiet)
       }
@@ -322,15 +322,15 @@ export class RoomFile {
 
   /**
    * Takes in what others wrote, adds the drafts, and replaces the file if it then says something else. Only under the lock.
-   * @returns undefined while somebody is still writing an edit, and `patient` says to wait for its end
+   * @returns undefined while somebody is still writing an edit, and `mayWait` says to wait for its end
    */
-  async #settle(drafts: readonly Draft[], patient: boolean): Promise<Appended | undefined> {
+  async #takeInAndCommit(drafts: readonly Draft[], mayWait: boolean): Promise<Appended | undefined> {
     if (this.#versions.mayBeAdopted) await this.#versions.adopt()
     for (let tries = MOST_TRIES; tries > 0; tries--) {
       const snapshot = await this.#snapshot()
       try {
         if (snapshot.place.lock !== this.#lock.path) break // a link that leads elsewhere now
-        const seen = await this.#see(snapshot, patient)
+        const seen = await this.#see(snapshot, mayWait)
         if (!seen) return undefined
         const appended = commit(seen.backlog, drafts, this.#options.limits, Date.now())
         if (seen.edit) await this.#noteEdit(seen)
@@ -352,7 +352,7 @@ export class RoomFile {
   }
 
   /** What a snapshot says, or undefined while it is an edit that is still being written. */
-  async #see(snapshot: Snapshot, patient: boolean): Promise<Seen | undefined> {
+  async #see(snapshot: Snapshot, mayWait: boolean): Promise<Seen | undefined> {
     await this.#recall(snapshot)
     const known = this.#known
     const isSame = known && !this.#writing.isUnderWay && snapshot.signature === this.#signature
@@ -380,8 +380,8 @@ export class RoomFile {
     const taken = known && isMissing ? await this.#withUnseen(snapshot, read, plain, known, backTo) : plain
     const isFirst = known === undefined && this.#letGo === undefined
     const rewrite = taken.rewrite && snapshot.handle !== undefined
-    const isSettled = isFirst || (isPeers && !rewrite)
-    const early = taken.edit && !isSettled && ((patient && !isQuiet()) || (await this.#writing.isHeld(snapshot)))
+    const needsNoQuiet = isFirst || (isPeers && !rewrite)
+    const early = taken.edit && !needsNoQuiet && ((mayWait && !isQuiet()) || (await this.#writing.isHeld(snapshot)))
     if (waits || early) this.#lookAgainSoon()
     else this.#writing.end()
     if (early) return undefined

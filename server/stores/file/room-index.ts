@@ -1,7 +1,7 @@
 /**
  * Which rooms a directory has, and what its list says of each. Kept up by hints, so that to list costs what has changed, and at most a page:
  * never all rooms. A slow look at what was not looked at for a while takes the place of hints that did not come.
- * Knows files and their lines; what is in a room is room-file.ts's affair.
+ * Knows files and how many lines they have; room-file.ts knows what the lines say.
  */
 import { lstat, readdir, stat, type FileHandle } from 'node:fs/promises'
 import pLimit from 'p-limit'

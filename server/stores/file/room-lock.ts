@@ -42,8 +42,8 @@ export interface Held<T> {
 }
 
 /** Attempts to hold a lock again and again, for so many milliseconds. @throws RoomfileError `room_busy` */
-export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, patience: number): Promise<T> {
-  const end = performance.now() + patience
+export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, timeoutMs: number): Promise<T> {
+  const end = performance.now() + timeoutMs
   for (;;) {
     const held = await attempt()
     if (held) return held.result
@@ -54,7 +54,7 @@ export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, 
 
 export class RoomLock {
   readonly #locate: () => string
-  readonly #patience: number
+  readonly #timeoutMs: number
   readonly #opened: () => void
   #handle: FileHandle | undefined
   /** Where `#handle` was opened. */
@@ -62,18 +62,18 @@ export class RoomLock {
 
   /**
    * @param locate where the lock's file is at the moment
-   * @param patience milliseconds that another process may hold the lock before `hold` fails
+   * @param timeoutMs milliseconds that another process may hold the lock before `hold` fails
    * @param opened called each time that the lock's file is needed, and open from then on until `close`
    */
-  constructor(locate: () => string, patience: number, opened: () => void = () => {}) {
+  constructor(locate: () => string, timeoutMs: number, opened: () => void = () => {}) {
     this.#locate = locate
-    this.#patience = patience
+    this.#timeoutMs = timeoutMs
     this.#opened = opened
   }
 
   /** Runs `work` while no other process may. One at a time within a process, too: the caller sees to that. @throws RoomfileError `room_busy` */
   hold<T>(work: () => Promise<T>): Promise<T> {
-    return untilHeld(() => this.attempt(work), this.#patience)
+    return untilHeld(() => this.attempt(work), this.#timeoutMs)
   }
 
   /** Runs `work` if no other process has the lock at this moment. @returns undefined if one has */

@@ -17,14 +17,14 @@ const FILE = 'secret.key'
 /**
  * The key; made when it is first asked for.
  * @param folder where it is kept, beside the locks of rooms
- * @param patience milliseconds that another process may take to make it
+ * @param timeoutMs milliseconds that another process may take to make it
  * @throws the system's error, or RoomfileError `room_busy`
  */
-export async function secretIn(folder: string, patience: number): Promise<Buffer> {
+export async function secretIn(folder: string, timeoutMs: number): Promise<Buffer> {
   const path = join(folder, FILE)
   const kept = await keyAt(path)
   if (kept) return kept
-  const lock = new RoomLock(() => `${path}.lock`, patience)
+  const lock = new RoomLock(() => `${path}.lock`, timeoutMs)
   try {
     return await lock.hold(async () => {
       const others = await keyAt(path)

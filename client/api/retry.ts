@@ -55,7 +55,7 @@ export function sleep(delay: number | undefined, signal?: AbortSignal, waits?: W
   })
 }
 
-export interface Persistence {
+export interface RetryOptions {
   /** How often to try. @default Infinity */
   readonly tries?: number
   readonly firstDelay?: number | undefined
@@ -67,7 +67,7 @@ export interface Persistence {
 }
 
 /** Does something again and again, until it is done, or refused, or there have been enough tries; then throws what it threw last. */
-export async function persist<T>(work: () => Promise<T>, options: Persistence = {}): Promise<T> {
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   const { tries = Infinity, firstDelay = FIRST_DELAY, signal, waits, onRetry } = options
   for (let failures = 0; ; failures++) {
     try {
