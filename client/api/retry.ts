@@ -1,5 +1,5 @@
 /**
- * Patience: which failures pass by themselves, how long to wait before the next try, and how such a wait is cut short.
+ * Retries: which failures pass by themselves, how long to wait before the next try, and how such a wait is cut short.
  * Knows errors and clocks; does not know what is being tried.
  */
 import { RoomError } from './ask.ts'
