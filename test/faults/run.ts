@@ -13,13 +13,16 @@ import type { Told } from '../helpers/attack.ts'
 
 const AVA = fileURLToPath(new URL('../../node_modules/.bin/ava', import.meta.url))
 
+/** Tests of other folders that have a large size, too. */
+const SIZED = ['test/stores/model.test.ts', 'test/browser/{bombs,classics,cuts}.test.ts']
+
 const seed = process.env['SEED'] ?? String(randomInt(2 ** 31))
 console.log(`SEED=${seed}`)
 
 const directory = await mkdtemp(join(tmpdir(), 'roomfile-faults-'))
 const report = join(directory, 'report')
 const only = process.argv.slice(2)
-const files = only.length > 0 ? only : ['test/faults/**/*.test.ts', 'test/stores/model.test.ts']
+const files = only.length > 0 ? only : ['test/faults/**/*.test.ts', ...SIZED]
 // Ctrl-C goes to the tests as well: what came of them until then is told.
 process.on('SIGINT', () => undefined)
 try {
