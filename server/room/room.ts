@@ -1,5 +1,5 @@
 /**
- * One room in service: where it stands, what it holds as far as memory allows, who waits for more, and the posts that share the next commit.
+ * One room in service: where it stands, what it holds as far as memory allows, and who waits for more.
  * Knows no HTTP and no files. What is told to whom is decided in backlog.ts.
  */
 import { bytesOf, EMPTY, newsFrom, type Backlog, type News } from './backlog.ts'
@@ -9,7 +9,6 @@ import type { Draft, Message, Timestamp } from './message.ts'
 import { LOBBY, type RoomName } from './room-name.ts'
 import type { Presence, Session, SessionId } from './presence.ts'
 import type { TakePlace } from '../http/rate-limit.ts'
-import { sharing, type Sharing } from '../sharing.ts'
 import type { Store } from '../stores/store.ts'
 import { Waiters } from './waiters.ts'
 
@@ -43,11 +42,6 @@ export interface Surroundings {
   readonly drop: (room: Room) => void
 }
 
-interface Post {
-  readonly draft: Draft
-  message?: Message
-}
-
 const EMPTY_ROOM_ANSWER: News = { timestamp: EMPTY.timestamp, messages: [] }
 
 export class Room {
@@ -63,9 +57,6 @@ export class Room {
   #lines: WeakRef<Lines> | undefined
   #emptyAnswer: News = EMPTY_ROOM_ANSWER
   #presence: Presence | undefined
-  #posts: Post[] | undefined
-  #looking: Sharing | undefined
-  #committing: Sharing | undefined
   #loading: Promise<Backlog> | undefined
   /** How much is under way that needs this very object. */
   #holds = 0
@@ -127,19 +118,12 @@ export class Room {
     this.#presence?.waiters.wake()
   }
 
-  /**
-   * Sees to it that we know where the room stands. Calls that come while the store is asked share the next look, so each hears of all that was
-   * there when it called.
-   */
-  async look(): Promise<void> {
-    const looking = (this.#looking ??= sharing(() => this.#look()))
-    await this.#held(looking)
-    if (!this.#backlog && !looking.isRunning) this.#looking = undefined // many rooms may be waited in that nobody writes to
-  }
-
-  async #look(): Promise<void> {
+  /** Sees to it that we know where the room stands: all that was there when it was called. */
+  look(): Promise<void> {
     const { store } = this.#around
-    if (!this.#isLetGo || !(await store.isAt(this.name, this.#timestamp))) this.#adopt(await store.read(this.name))
+    return this.#held(async () => {
+      if (!this.#isLetGo || !(await store.isAt(this.name, this.#timestamp))) this.adopt(await store.read(this.name))
+    })
   }
 
   /** What the room holds, read again where it was let go. */
@@ -149,25 +133,10 @@ export class Room {
       const read = (): Promise<Backlog> => this.#around.store.read(this.name)
       let backlog = await read()
       if (backlog.timestamp < this.#timestamp) backlog = await read() // it had begun before the newest commit
-      this.#adopt(backlog)
+      this.adopt(backlog)
       return backlog
     }).finally(() => (this.#loading = undefined))
     return this.#loading
-  }
-
-  /** Posts that arrive while a commit is being written share the next one. */
-  #commit(): Promise<void> {
-    this.#committing ??= sharing(async () => {
-      const posts = this.#posts ?? []
-      this.#posts = undefined
-      const { backlog, posted } = await this.#around.store.append(
-        this.name,
-        posts.map(({ draft }) => draft),
-      )
-      for (const [i, post] of posts.entries()) post.message = posted[i] as Message
-      this.#adopt(backlog)
-    })
-    return this.#held(this.#committing)
   }
 
   /**
@@ -232,11 +201,9 @@ export class Room {
   async #append(draft: Draft): Promise<Posted> {
     const earlier = this.#posted(draft.cid)
     if (earlier) return earlier
-    const post: Post = { draft }
-    this.#posts ??= []
-    this.#posts.push(post)
-    await this.#commit()
-    const { id, timestamp, cid } = post.message as Message
+    const { backlog, posted } = await this.#held(() => this.#around.store.append(this.name, [draft]))
+    this.adopt(backlog)
+    const { id, timestamp, cid } = posted[0] as Message
     if (cid !== undefined) this.#remember(cid, { id, timestamp })
     return { id, timestamp }
   }
@@ -313,12 +280,8 @@ export class Room {
     return !this.#backlog && this.#timestamp !== EMPTY.timestamp
   }
 
-  /** Resolves when nothing is under way any more, also for those who have gone meanwhile. */
-  async whenIdle(): Promise<void> {
-    await Promise.all([this.#looking?.whenIdle(), this.#committing?.whenIdle()])
-  }
-
-  #adopt(backlog: Backlog): void {
+  /** Takes what the store says that the room holds, and wakes who waits if it is news. */
+  adopt(backlog: Backlog): void {
     const isNews = backlog.timestamp > this.#timestamp
     if (!isNews && !(this.#isLetGo && backlog.timestamp === this.#timestamp)) return
     this.#backlog = backlog

@@ -72,7 +72,10 @@ export class Rooms {
     this.#times = times
     this.#warn = warn
     this.#around = { store, memory, openPresence: (room) => this.#openPresence(room, leaseMs, maxPeople), drop: (room) => this.#drop(room) }
-    store.watch((name) => (name === undefined ? this.#lookWhereOneWaits() : void this.#lookAt(this.#rooms.get(name))))
+    store.watch({
+      holds: (name, backlog) => this.#rooms.get(name)?.adopt(backlog),
+      anyChanged: () => this.#lookWhereOneWaits(),
+    })
     this.#safety = setInterval(() => this.#lookWhereOneWaits(), times.safetyLook)
     this.#safety.unref()
   }
@@ -175,12 +178,11 @@ export class Rooms {
     for (const room of this.#rooms.values()) room.wake()
   }
 
-  /** Ends all sessions, tells their rooms, and lets commits finish: whoever asked for one may have gone, and nobody waits for it. */
+  /** Ends all sessions, and tells their rooms. */
   async endSessions(): Promise<void> {
     const rooms = [...this.#rooms.values()]
     await Promise.all(rooms.flatMap((room) => room.sessions.map(({ id }) => room.leave(id))))
     this.#deadlines.stop()
-    await Promise.all(rooms.map((room) => room.whenIdle()))
   }
 
   #openPresence(room: Room, leaseMs: number, most: number): Presence {
@@ -208,9 +210,9 @@ export class Rooms {
     void this.#lookInTurn()
   }
 
-  async #lookAt(room: Room | undefined): Promise<void> {
+  async #lookAt(room: Room): Promise<void> {
     if (this.#closing) return // nobody waits any more, and the store is about to close
-    await room?.look().catch((error: unknown) => this.#warn('could not look at a room', { room: room.name, error }))
+    await room.look().catch((error: unknown) => this.#warn('could not look at a room', { room: room.name, error }))
   }
 
   #drop(room: Room): void {

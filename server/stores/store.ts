@@ -15,8 +15,9 @@ export interface Store {
   read(room: RoomName): Promise<Backlog>
 
   /**
-   * Adds messages behind all that the room holds, in one commit that nothing else comes between. Resolves when a power cut can not take
-   * them back: to the backlog after it and the message that each draft became. Posting to a room creates it.
+   * Adds messages behind all that the room holds, in one commit that nothing else comes between. Calls that come while a commit is being
+   * written share the next one. Resolves when a power cut can not take the messages back: to the backlog after that commit and the message
+   * that each draft became. Posting to a room creates it.
    * @throws RoomfileError `not_kept`, `disk_full`, `room_busy`, `too_many_rooms`: then the room is as it was before
    */
   append(room: RoomName, drafts: readonly Draft[]): Promise<Appended>
@@ -33,11 +34,8 @@ export interface Store {
   /** The room as the file that it is, or undefined when there is no such room. @throws RoomfileError `not_readable`, also for one that is too large */
   file(room: RoomName): Promise<RoomContent | undefined>
 
-  /**
-   * Calls back whenever a room may have changed by other hands than this store's `append`; without a name, any of them may have.
-   * A hint: the truth is what `read` says.
-   */
-  watch(changed: (room?: RoomName) => void): void
+  /** Says who is told of changes by other hands than this store's `append`. */
+  watch(watcher: StoreWatcher): void
 
   /** A random key that lives as long as the rooms do: what was signed with it before a restart is known after it. @throws RoomfileError `not_kept` */
   secret(): Promise<Buffer>
@@ -55,6 +53,13 @@ export interface Store {
   check(): Promise<void>
 
   close(): Promise<void>
+}
+
+export interface StoreWatcher {
+  /** A room was looked at, because something happened to it: this is what it holds. It may be what it held before. */
+  readonly holds: (room: RoomName, backlog: Backlog) => void
+  /** Any room may have changed. A hint: the truth is what `read` says. */
+  readonly anyChanged: () => void
 }
 
 export interface ListRange {

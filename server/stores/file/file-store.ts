@@ -12,7 +12,7 @@ import { fromSystem, RoomfileError } from '../../errors.ts'
 import type { Timestamp } from '../../room/message.ts'
 import { isRoomName, LOBBY, type RoomName } from '../../room/room-name.ts'
 import { sharing } from '../../sharing.ts'
-import type { RoomContent, Store } from '../store.ts'
+import type { RoomContent, Store, StoreWatcher } from '../store.ts'
 import { Aside, KEEP_REMOVED_MS } from './aside.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { openFile, readExactly, timestampOf, unlessMissing } from './durable.ts'
@@ -74,7 +74,7 @@ class FileStore implements Store {
     max: BUDGETS.openLocks,
     disposeAfter: (_open, file, reason) => this.#closeLock(file, reason),
   })
-  #changed: (room?: RoomName) => void = () => {}
+  #watcher: StoreWatcher | undefined
   /** The end of the queue of large files that are to be read. */
   #largeReads: Promise<unknown> = Promise.resolve()
   #isClosed = false
@@ -249,8 +249,8 @@ class FileStore implements Store {
     return this.#secret
   }
 
-  watch(changed: (room?: RoomName) => void): void {
-    this.#changed = changed
+  watch(watcher: StoreWatcher): void {
+    this.#watcher = watcher
   }
 
   async release(room: RoomName): Promise<void> {
@@ -270,7 +270,7 @@ class FileStore implements Store {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#changed = () => {}
+    this.#watcher = undefined
     await this.#watch.close()
     await this.#aside.close()
     // Looks and commits that wait behind the last ones may open a room again.
@@ -280,8 +280,20 @@ class FileStore implements Store {
   #hint(path: string | undefined): void {
     const room = path === undefined ? undefined : roomOf(path)
     if (room !== undefined || path === undefined) this.#index.hint(room)
-    if (path === undefined) return this.#changed()
-    if (room !== undefined && (this.#files.has(room) || this.#empty.has(room))) this.#changed(room)
+    if (path === undefined) this.#watcher?.anyChanged()
+    else if (room !== undefined) void this.#lookAt(room)
+  }
+
+  /** Looks at a room to which something happened, if it is in use, and tells what it holds. */
+  async #lookAt(room: RoomName): Promise<void> {
+    const isInUse = (this.#files.has(room) && !this.#resting.has(room)) || this.#empty.has(room)
+    if (!isInUse || !this.#watcher) return
+    try {
+      const backlog = await this.read(room)
+      this.#watcher?.holds(room, backlog)
+    } catch (error) {
+      this.#options.warn('could not look at a room', { room, error })
+    }
   }
 
   #file(room: RoomName): RoomFile {
@@ -297,7 +309,7 @@ class FileStore implements Store {
         holders: this.#holders,
         limits,
         times,
-        lookAgain: () => this.#changed(room),
+        lookAgain: () => void this.#lookAt(room),
         nothingReplaced: () => void this.#releaseResting(room).catch((error: unknown) => warn('could not release a room', { room, error })),
         warn,
       })

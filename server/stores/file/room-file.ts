@@ -11,6 +11,7 @@ import { commit, EMPTY, standingOf, takeIn, type Backlog, type Found, type Limit
 import { fromSystem, RoomfileError } from '../../errors.ts'
 import { lineOf, placed, type Draft, type Message, type Timestamp } from '../../room/message.ts'
 import type { Appended, RoomContent } from '../store.ts'
+import { sharing } from '../../sharing.ts'
 import type { Times } from '../../times.ts'
 import type { Warn } from '../../warn.ts'
 import type { Aside } from './aside.ts'
@@ -85,6 +86,8 @@ export class RoomFile {
   readonly #dropped = new Dropped()
   /** The end of the queue in which the looks and commits of this process stand. Nobody waits for another process in it. */
   #queue: Promise<unknown> = Promise.resolve()
+  /** What the next commit adds. */
+  readonly #drafts: Draft[] = []
   /** What is under way and may come to the queue again. */
   readonly #underWay = new Set<Promise<void>>()
   /** Since when another process holds the room, when that was found last (both monotonic), and what the file was then. */
@@ -125,15 +128,19 @@ export class RoomFile {
 
   /**
    * What the room holds. The file is read only if it changed. What cannot be taken in now does not end reading, nor does another process
-   * that holds the room: the room is as it was known last, or as its file stands.
+   * that holds the room: the room is as it was known last, or as its file stands. Calls that come meanwhile share the next look.
    */
   read(): Promise<Backlog> {
-    return this.#during(() => this.#look().catch((error: unknown) => this.#inTurn(() => this.#readInSpiteOf(error)))).catch(
-      (error: unknown) => {
-        throw fromSystem(error, 'not_readable')
-      },
-    )
+    return this.#during(this.#read)
   }
+
+  readonly #read = sharing(() =>
+    this.#look()
+      .catch((error: unknown) => this.#inTurn(() => this.#readInSpiteOf(error)))
+      .catch((error: unknown) => {
+        throw fromSystem(error, 'not_readable')
+      }),
+  )
 
   async #look(): Promise<Backlog> {
     const { times } = this.#options
@@ -218,19 +225,26 @@ export class RoomFile {
     this.#sightings.saw(timestamp)
   }
 
-  /** Adds messages in one commit, behind whatever others have written until then. */
-  append(drafts: readonly Draft[]): Promise<Appended> {
+  /** Adds messages behind whatever others have written until then. Calls that come while a commit is being written share the next one. */
+  async append(drafts: readonly Draft[]): Promise<Appended> {
+    const first = this.#drafts.push(...drafts) - drafts.length
+    const { backlog, posted } = await this.#during(this.#commit)
+    return { backlog, posted: posted.slice(first, first + drafts.length) }
+  }
+
+  readonly #commit = sharing(async () => {
     const { times } = this.#options
-    return this.#during(async () => {
+    const drafts = this.#drafts.splice(0)
+    try {
       for (let waits = MAX_QUIET_WAITS; ; waits--) {
         const appended = await this.#locked(() => this.#takeInAndCommit(drafts, waits > 0), times.lock)
         if (appended) return appended
         await delay(times.quiet)
       }
-    }).catch((error: unknown) => {
+    } catch (error) {
       throw fromSystem(error, 'not_kept')
-    })
-  }
+    }
+  })
 
   /** Whether the file is still what it was at this timestamp, and nothing waits to be taken in. */
   async isAt(timestamp: Timestamp): Promise<boolean> {
