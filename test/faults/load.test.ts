@@ -258,5 +258,5 @@ ava.serial('who waits for a post to be kept is not cut, however long that takes'
     (await poll(server.url, 'lobby')).messages.map(({ msg }) => msg),
     ['before', 'kept late'],
   )
-  await lock.close()
+  lock.close()
 })

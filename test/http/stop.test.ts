@@ -65,7 +65,7 @@ test('posts whose connections are cut are kept before the server has stopped', a
     return { done: server.close() }
   })
   await closing.done
-  await lock.close()
+  lock.close()
   const inFile = messagesIn(await readFile(server.file('lobby'), 'utf8'))
   t.deepEqual(
     inFile.map(({ msg }) => msg),

@@ -163,6 +163,6 @@ needing(UTIL_LINUX)('file: when a store is closed nothing is open, though a look
     return { ended: Promise.all([looked, closed]) }
   })
   await all.ended
-  await lock.close()
+  lock.close()
   t.deepEqual(await openIn(directory), [])
 })

@@ -27,7 +27,7 @@ async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<
   try {
     return await lock.hold(work)
   } finally {
-    await lock.close()
+    lock.close()
   }
 }
 

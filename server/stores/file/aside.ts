@@ -9,7 +9,7 @@ import type { Timestamp } from '../../room/message.ts'
 import { isRoomName } from '../../room/room-name.ts'
 import { TIMES, type Times } from '../../times.ts'
 import type { Warn } from '../../warn.ts'
-import { makeDirectory, syncDirectory, unlessMissing } from './durable.ts'
+import { makeDirectory, unlessMissing } from './durable.ts'
 
 export interface AsideOptions {
   readonly directory: string
@@ -53,13 +53,13 @@ export class Aside {
    */
   async keep(name: string, what: Buffer | string): Promise<string> {
     const { directory } = this.#options
-    await makeDirectory(directory)
+    makeDirectory(directory)
     for (let n = 0; ; n++) {
       const path = join(directory, shortened(name, n === 0 ? '.jsonl' : `.${n}.jsonl`))
       if (!(await (typeof what === 'string' ? linkOrCopy(what, path) : writeNew(path, what)))) continue
       try {
         await sync(path)
-        await syncDirectory(directory)
+        await sync(directory)
         return path
       } catch (error) {
         await unlink(path).catch(unlessMissing)
@@ -155,6 +155,7 @@ async function linkOrCopy(from: string, path: string): Promise<boolean> {
   }
 }
 
+/** Makes a file last, or the names in a directory. */
 async function sync(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {

@@ -1,18 +1,49 @@
 /**
- * Files that a power cut finds either old or new: replaced in one step, with the mtime set before anyone can see them.
- * Knows system calls and their order; knows nothing of rooms.
+ * Files that a power cut finds either old or new: written whole, with the mtime set before anyone can see them, and made to last.
+ * Knows system calls and their order, each of which waits for the disk: those that take long are made by a worker (disk.ts).
  */
 import { hash } from 'node:crypto'
-import { constants, type BigIntStats } from 'node:fs'
-import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises'
+import {
+  close,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeFileSync,
+  type BigIntStats,
+} from 'node:fs'
+import { promisify } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
 import type { Timestamp } from '../../room/message.ts'
+
+/** An open file, as the system numbers it. Whoever has it closes it, by `closeFile`. */
+export type Descriptor = number
+
+/** Closes a file away from this thread: where it was the last name of a version, that is removed from the disk now. */
+export const closeFile = promisify(close)
+
+/** What is asked about a file: what tells its states apart, and what its successor is to have as well. */
+export type FileStats = Pick<
+  BigIntStats,
+  'dev' | 'ino' | 'mode' | 'uid' | 'gid' | 'size' | 'atimeNs' | 'mtimeNs' | 'ctimeNs' | 'birthtimeMs'
+>
+
+/** What is asked about an open file, as a plain object: it can be sent to another thread. */
+export function statsOf(fd: Descriptor): FileStats {
+  const { dev, ino, mode, uid, gid, size, atimeNs, mtimeNs, ctimeNs, birthtimeMs } = fstatSync(fd, { bigint: true })
+  return { dev, ino, mode, uid, gid, size, atimeNs, mtimeNs, ctimeNs, birthtimeMs }
+}
 
 /** What tells one state of a file from another. */
 export type Signature = string
 
 /** The ctime tells of a change that keeps size and mtime. */
-export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Signature {
+export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs }: FileStats): Signature {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
 }
 
@@ -61,12 +92,12 @@ export function isWholeMs(mtimeNs: bigint): boolean {
 /** Node ends the process when it is asked for 2 GiB or more in one read. */
 const MOST_IN_ONE_READ = 2 ** 30
 
-/** Reads `length` bytes from `position`, or those that there are. */
-export async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length)
+/** Reads `length` bytes from `position`, or those that there are. The memory is theirs alone: it can be handed to another thread. */
+export function readExactly(fd: Descriptor, position: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(length)
   let filled = 0
   while (filled < length) {
-    const { bytesRead } = await handle.read(buffer, filled, Math.min(length - filled, MOST_IN_ONE_READ), position + filled)
+    const bytesRead = readSync(fd, buffer, filled, Math.min(length - filled, MOST_IN_ONE_READ), position + filled)
     if (bytesRead === 0) break
     filled += bytesRead
   }
@@ -81,25 +112,25 @@ export async function readExactly(handle: FileHandle, position: number, length: 
  * @param like the file whose place it is to take: it gets the same mode and owner
  * @returns the new file, open to read
  */
-export async function writeVersion(path: string, bytes: Buffer, mtime: Timestamp, like: BigIntStats | undefined): Promise<FileHandle> {
-  let written: FileHandle | undefined
+export function writeVersion(path: string, bytes: Uint8Array, mtime: Timestamp, like: FileStats | undefined): Descriptor {
+  let written: Descriptor | undefined
   try {
-    await writeFileAtomic(path, '', {
+    writeFileAtomic.sync(path, '', {
       ...(like && { mode: Number(like.mode), chown: { uid: Number(like.uid), gid: Number(like.gid) } }),
-      async tmpfileCreated(temporary) {
-        const handle = await open(temporary, 'r+')
+      tmpfileCreated(temporary) {
+        const fd = openSync(temporary, 'r+')
         try {
-          await handle.writeFile(bytes)
-          await handle.utimes(secondsOf(mtime), secondsOf(mtime))
+          writeFileSync(fd, bytes)
+          futimesSync(fd, secondsOf(mtime), secondsOf(mtime))
         } finally {
-          await handle.close()
+          closeSync(fd)
         }
-        written = await openFile(temporary)
+        written = openFile(temporary)
       },
     })
-    return written as FileHandle
+    return written as Descriptor
   } catch (error) {
-    await written?.close()
+    if (written !== undefined) closeSync(written)
     throw error
   }
 }
@@ -112,25 +143,33 @@ const WITHOUT_TRACE = constants.O_NOATIME ?? 0
  * Opens a file to read, or returns undefined when there is none.
  * A link to a file that is not there is an error: what it stands for may come back, as with a disk that is not mounted.
  */
-export async function openFile(path: string): Promise<FileHandle | undefined> {
+export function openFile(path: string): Descriptor | undefined {
   try {
-    return await open(path, TO_READ | WITHOUT_TRACE).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPERM') throw error
-      return open(path, TO_READ) // it belongs to somebody else
-    })
+    return openToRead(path)
   } catch (error) {
     unlessMissing(error as NodeJS.ErrnoException)
-    const named = await lstat(path).catch(unlessMissing)
+    const named = lstatSync(path, { throwIfNoEntry: false })
     if (named?.isSymbolicLink()) throw error
     return named ? openFile(path) : undefined // somebody has made it just now
   }
 }
 
+function openToRead(path: string): Descriptor {
+  try {
+    return openSync(path, TO_READ | WITHOUT_TRACE)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+    return openSync(path, TO_READ) // it belongs to somebody else
+  }
+}
+
 /** Makes a directory within one that is there: one that somebody took away stays away, until they put it back. */
-export async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 /** For `catch`: a file that is not there is no error. */
@@ -139,11 +178,11 @@ export function unlessMissing(error: NodeJS.ErrnoException): undefined {
 }
 
 /** Makes the names in a directory last. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY)
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY)
   try {
-    await handle.sync()
+    fsyncSync(fd)
   } finally {
-    await handle.close()
+    closeSync(fd)
   }
 }

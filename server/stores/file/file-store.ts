@@ -2,8 +2,8 @@
  * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
  * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
  */
-import { existsSync } from 'node:fs'
-import { access, constants, mkdir, readdir, stat, statfs } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { access, constants, mkdir, readdir, statfs } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'
@@ -15,7 +15,8 @@ import { sharing } from '../../sharing.ts'
 import type { RoomContent, Store, StoreWatcher } from '../store.ts'
 import { Aside, KEEP_REMOVED_MS } from './aside.ts'
 import { DirectoryWatch } from './directory-watch.ts'
-import { openFile, readExactly, timestampOf, unlessMissing } from './durable.ts'
+import { disk } from './disk.ts'
+import { closeFile, timestampOf, unlessMissing } from './durable.ts'
 import { Holders } from './holders.ts'
 import { Misnamed } from './misnamed.ts'
 import { placeOf, STATE, VERSIONS } from './place.ts'
@@ -142,11 +143,10 @@ class FileStore implements Store {
   async read(room: RoomName): Promise<Backlog> {
     const known = this.#files.get(room)
     if (known) return this.#readInTurn(known.unread, () => this.#file(room).read())
-    const wasEmpty = this.#empty.has(room)
-    // What is wrong with the directory is told by a look at the room's file.
-    const size = await this.#sizeOf(room, wasEmpty).catch(() => 0)
     if (this.#isClosed) return EMPTY // it would open what nobody closes
-    if (size !== undefined || this.#files.has(room)) return this.#readInTurn(size ?? 0, () => this.#file(room).read())
+    const wasEmpty = this.#empty.has(room)
+    const size = this.#sizeOf(room, wasEmpty)
+    if (size !== undefined) return this.#readInTurn(size ?? 0, () => this.#file(room).read())
     this.#empty.add(room)
     return EMPTY
   }
@@ -155,10 +155,14 @@ class FileStore implements Store {
    * The bytes of a room's file, 0 where it is gone; undefined when there never was one: to ask for a room that nobody wrote to makes nothing,
    * not even its lock.
    */
-  async #sizeOf(room: RoomName, wasEmpty: boolean): Promise<number | undefined> {
-    const stats = await stat(this.#path(room)).catch(unlessMissing)
-    if (stats || wasEmpty) return stats?.size
-    return (await stat(this.#lockPath(room)).catch(unlessMissing)) && 0
+  #sizeOf(room: RoomName, wasEmpty: boolean): number | undefined {
+    try {
+      const stats = statSync(this.#path(room), { throwIfNoEntry: false })
+      if (stats || wasEmpty) return stats?.size
+      return statSync(this.#lockPath(room), { throwIfNoEntry: false }) && 0
+    } catch {
+      return 0 // what is wrong with the directory is told by a look at the room's file
+    }
   }
 
   /** Reads a room. Of large files one is in memory as it is being read: the others wait as names. */
@@ -169,8 +173,8 @@ class FileStore implements Store {
     return turn
   }
 
-  isAt(room: RoomName, timestamp: Timestamp): Promise<boolean> {
-    return this.#files.get(room)?.isAt(timestamp) ?? Promise.resolve(false)
+  async isAt(room: RoomName, timestamp: Timestamp): Promise<boolean> {
+    return this.#files.get(room)?.isAt(timestamp) ?? false
   }
 
   letGo(room: RoomName): void {
@@ -220,23 +224,23 @@ class FileStore implements Store {
   })
 
   async file(room: RoomName): Promise<RoomContent | undefined> {
-    const content = (await this.#files.get(room)?.content()) ?? (await this.#contentOf(room))
+    const content = this.#files.get(room)?.content() ?? (await this.#contentOf(room))
     if (content) this.#files.get(room)?.shown(content.timestamp)
     return content
   }
 
   async #contentOf(room: RoomName): Promise<RoomContent | undefined> {
-    const handle = await openFile(this.#path(room))
     try {
-      const stats = await handle?.stat({ bigint: true })
-      if (!handle || !stats?.isFile()) return undefined
-      if (stats.size > this.#options.limits.maxFile)
+      const stats = statSync(this.#path(room), { throwIfNoEntry: false })
+      if (stats && !stats.isFile()) return undefined
+      const read = await disk.readVersion(this.#path(room), undefined, this.#options.limits.maxFile)
+      if (!read) return undefined
+      await closeFile(read.fd)
+      if (read.from > 0 || !read.bytes)
         throw new RoomfileError('not_readable', 'the file of this room is larger than it may be: it is taken in once it is left alone')
-      return { bytes: await readExactly(handle, 0, Number(stats.size)), timestamp: timestampOf(stats.mtimeNs) }
+      return { bytes: read.bytes, timestamp: timestampOf(read.stats.mtimeNs) }
     } catch (error) {
       throw fromSystem(error, 'not_readable')
-    } finally {
-      await handle?.close()
     }
   }
 

@@ -9,9 +9,13 @@ declare module 'fs-native-extensions' {
 }
 
 declare module 'write-file-atomic' {
-  export default function writeFileAtomic(
-    filename: string,
-    data: string,
-    options: { mode?: number; chown?: { uid: number; gid: number }; tmpfileCreated?: (temporary: string) => Promise<void> },
-  ): Promise<void>
+  interface Options {
+    mode?: number
+    chown?: { uid: number; gid: number }
+  }
+  function writeFileAtomic(filename: string, data: string, options: Options): Promise<void>
+  namespace writeFileAtomic {
+    function sync(filename: string, data: string, options: Options & { tmpfileCreated?: (temporary: string) => void }): void
+  }
+  export default writeFileAtomic
 }

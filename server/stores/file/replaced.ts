@@ -3,26 +3,29 @@
  * there is carried over into the file that has the name now (PROTOCOL.md, What holds, 5), for as long as the program keeps it open.
  * Each keeps a name in the directory of versions, which says what of it is in the room: so it outlives a kill of this process.
  */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  watch,
-  type BigIntStats,
-  type FSWatcher,
-} from 'node:fs'
-import { appendFile, readdir, type FileHandle } from 'node:fs/promises'
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readdirSync, renameSync, rmSync, watch, type FSWatcher } from 'node:fs'
+import { appendFile, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { tryLock, unlock } from 'fs-native-extensions'
 import { BUDGETS } from '../../budgets.ts'
 import type { Timestamp } from '../../room/message.ts'
 import type { Times } from '../../times.ts'
-import { digestOf, isWholeMs, openFile, partOf, readExactly, timestampOf, unlessMissing, type Digest, type Part } from './durable.ts'
+import { disk } from './disk.ts'
+import { stateOfBytes } from './disk-runs.ts'
+import {
+  closeFile,
+  digestOf,
+  isWholeMs,
+  openFile,
+  partOf,
+  statsOf,
+  timestampOf,
+  unlessMissing,
+  type Descriptor,
+  type Digest,
+  type FileStats,
+  type Part,
+} from './durable.ts'
 import { fileKeyOf, type FileKey, type Held, type Holders } from './holders.ts'
 
 /** So many of a room are kept without asking who holds them: at 40 commits a second all of the last three seconds. Each is an open file. */
@@ -44,10 +47,10 @@ const TAIL = 4096
 const TOGETHER = 50
 
 interface Version {
-  readonly handle: FileHandle
+  readonly fd: Descriptor
   readonly key: FileKey
   /** What it was when its place was taken: its atime still tells whether somebody has read it. */
-  readonly stats: BigIntStats
+  readonly stats: FileStats
   /** What of it was in the room then. */
   readonly base: Part
   /** Its name in the directory of versions; undefined where it has none: a person has replaced it, or removed the name. */
@@ -111,11 +114,6 @@ function readName(name: string): Named | undefined {
   return { timestamp: Number(timestamp), ino: BigInt(ino ?? 0), base, end: Number(end) }
 }
 
-/** A size and mtime: other than the ctime, they change only when something is written. */
-export function stateOfBytes({ size, mtimeNs }: BigIntStats): string {
-  return `${size}:${mtimeNs}`
-}
-
 export class Replaced {
   readonly #options: ReplacedOptions
   /** In the order in which they came. */
@@ -129,8 +127,8 @@ export class Replaced {
     return this.#versions.length === 0
   }
 
-  has(handle: FileHandle): boolean {
-    return this.#versions.some((version) => version.handle === handle)
+  has(fd: Descriptor): boolean {
+    return this.#versions.some((version) => version.fd === fd)
   }
 
   /** Milliseconds until they want to be looked at again. */
@@ -141,25 +139,25 @@ export class Replaced {
 
   /** The newest timestamp of those that were read by others: a program may have opened one before it was replaced, and have read it later. */
   get readUpTo(): Timestamp {
-    const read = this.#versions.filter(({ handle, stats }) => fstatSync(handle.fd, { bigint: true }).atimeNs !== stats.atimeNs)
+    const read = this.#versions.filter(({ fd, stats }) => fstatSync(fd, { bigint: true }).atimeNs !== stats.atimeNs)
     return Math.max(0, ...read.map(({ stats }) => timestampOf(stats.mtimeNs)))
   }
 
   /**
-   * Takes over the open handle of a file that has just been replaced.
+   * Takes over an open file that has just been replaced: it is closed here.
    * @param base what of it is in the room, and `bytes` are those bytes
    * @param link its name now, if it has one
    */
-  add(handle: FileHandle, state: string, base: Part, bytes: Buffer, link?: string): Version {
-    return this.#add(handle, state, base, base.from + base.length, digestOf(bytes.subarray(-TAIL)), link)
+  add(fd: Descriptor, state: string, base: Part, bytes: Buffer, link?: string): Version {
+    return this.#add(fd, state, base, base.from + base.length, digestOf(bytes.subarray(-TAIL)), link)
   }
 
-  #add(handle: FileHandle, state: string, base: Part, end: number, tail: Digest, link: string | undefined): Version {
-    const stats = fstatSync(handle.fd, { bigint: true })
+  #add(fd: Descriptor, state: string, base: Part, end: number, tail: Digest, link: string | undefined): Version {
+    const stats = statsOf(fd)
     const now = performance.now()
-    if (link !== undefined) tryLock(handle.fd, { shared: true }) // its name stays while anybody watches it
+    if (link !== undefined) tryLock(fd, { shared: true }) // its name stays while anybody watches it
     const version: Version = {
-      handle,
+      fd,
       key: fileKeyOf(stats),
       stats,
       base,
@@ -203,8 +201,8 @@ export class Replaced {
   }
 
   async #adopt(path: string, { base, end }: Named): Promise<void> {
-    const handle = await openFile(path)
-    if (handle) this.#add(handle, '', base, end, await tailOf(handle, end), path)
+    const fd = openFile(path)
+    if (fd !== undefined) this.#add(fd, '', base, end, await tailOf(fd, end), path)
   }
 
   /** Those of which it is time to ask who holds them. */
@@ -279,7 +277,7 @@ export class Replaced {
     if (version.watcher) return
     try {
       const heard = (): void => written(Math.min(TOGETHER, times.carry))
-      version.watcher = watch(`/proc/self/fd/${version.handle.fd}`, { persistent: false }, heard)
+      version.watcher = watch(`/proc/self/fd/${version.fd}`, { persistent: false }, heard)
       version.watcher.on('error', () => undefined) // it is looked at now and then in any case
     } catch {
       // no more watches to be had: it is looked at now and then
@@ -290,7 +288,7 @@ export class Replaced {
   async #letGo(version: Version): Promise<boolean> {
     try {
       const carried = await this.#visit(version, true)
-      if (version.link !== undefined && isAlone(version.handle, version.link)) rmSync(version.link, { force: true })
+      if (version.link !== undefined && isAlone(version.fd, version.link)) rmSync(version.link, { force: true })
       this.#versions.splice(this.#versions.indexOf(version), 1)
       await close(version)
       return carried
@@ -309,7 +307,7 @@ export class Replaced {
 
   /** Looks at one. @param isLast whether nobody looks again: then a line without an end is taken as it is @returns whether anything was carried over */
   async #visit(version: Version, isLast = false): Promise<boolean> {
-    const stats = fstatSync(version.handle.fd, { bigint: true })
+    const stats = fstatSync(version.fd, { bigint: true })
     const [state, size, now] = [stateOfBytes(stats), Number(stats.size), performance.now()]
     const isChanged = state !== version.state
     if (!isChanged && !hasMore(version)) return false
@@ -332,7 +330,7 @@ export class Replaced {
   /** Keeps one aside that was written over, once, unless nothing is in it. */
   async #rescue(version: Version, size: number): Promise<void> {
     if (version.isAside || size === 0) return
-    await this.#options.rescue(version.link ?? (await readExactly(version.handle, 0, size)))
+    await this.#options.rescue(version.link ?? (await disk.readExactly(version.fd, 0, size)))
     version.isAside = true
   }
 
@@ -340,7 +338,7 @@ export class Replaced {
   async #carry(version: Version, size: number, isQuiet: boolean): Promise<boolean> {
     const length = Math.min(size - version.end, BUDGETS.carriedAtOnce)
     if (length <= 0) return false
-    const bytes = await readExactly(version.handle, version.end, length)
+    const bytes = await disk.readExactly(version.fd, version.end, length)
     const isAll = version.end + length === size
     const whole = bytes.lastIndexOf('\n') + 1
     const taken = (isAll && isQuiet) || (!isAll && whole === 0) ? length : whole
@@ -349,7 +347,7 @@ export class Replaced {
     if (lines.length > 0) await appendFile(this.#options.file(), lines)
     version.end += taken
     this.#rename(version)
-    version.tail = await tailOf(version.handle, version.end)
+    version.tail = await tailOf(version.fd, version.end)
     return true
   }
 
@@ -371,46 +369,46 @@ export class Replaced {
     const name = names.find((one) => readName(one)?.ino === ino && lstatSync(join(directory, one), { bigint: true }).ino === ino)
     version.link = name === undefined ? undefined : join(directory, name)
     version.end = Math.max(version.end, readName(name ?? '')?.end ?? 0)
-    version.tail = await tailOf(version.handle, version.end)
+    version.tail = await tailOf(version.fd, version.end)
   }
 }
 
-function asHeld({ key, handle }: Version): Held {
-  return { key, fd: handle.fd }
+function asHeld({ key, fd }: Version): Held {
+  return { key, fd }
 }
 
 /** Whether a file has the mtime of a commit with this timestamp. */
-function isOfCommit({ mtimeNs }: BigIntStats, timestamp: Timestamp): boolean {
+function isOfCommit({ mtimeNs }: FileStats, timestamp: Timestamp): boolean {
   return timestampOf(mtimeNs) === timestamp && isWholeMs(mtimeNs)
 }
 
 /** Whether something is in it that has still to be taken, or kept aside. */
 function hasMore(version: Version): boolean {
   if (version.isOverwritten) return isUnsaved(version)
-  return fstatSync(version.handle.fd).size > version.end
+  return fstatSync(version.fd).size > version.end
 }
 
 /** Whether it was written over, and its bytes are nowhere else. */
-function isUnsaved({ isOverwritten, isAside, handle }: Version): boolean {
-  return isOverwritten && !isAside && fstatSync(handle.fd).size > 0
+function isUnsaved({ isOverwritten, isAside, fd }: Version): boolean {
+  return isOverwritten && !isAside && fstatSync(fd).size > 0
 }
 
 /** Whether a version still has what was taken of it, and perhaps more behind that. Of a large one its end is enough. */
-async function isAddedTo({ handle, base, end, tail }: Version, size: number): Promise<boolean> {
+async function isAddedTo({ fd, base, end, tail }: Version, size: number): Promise<boolean> {
   if (size < end) return false
-  if (digestOf(await readExactly(handle, end - tail.length, tail.length)).hash !== tail.hash) return false
+  if (digestOf(await disk.readExactly(fd, end - tail.length, tail.length)).hash !== tail.hash) return false
   if (base.length > BUDGETS.largeFile) return true
-  return partOf(await readExactly(handle, base.from, base.length), base.from).hash === base.hash
+  return partOf(await disk.readExactly(fd, base.from, base.length), base.from).hash === base.hash
 }
 
-async function tailOf(handle: FileHandle, end: number): Promise<Digest> {
+async function tailOf(fd: Descriptor, end: number): Promise<Digest> {
   const length = Math.min(end, TAIL)
-  return digestOf(await readExactly(handle, end - length, length))
+  return digestOf(await disk.readExactly(fd, end - length, length))
 }
 
 /** Whether no other process watches a version: what it carried over, others know by the version's name only. */
-function isAlone(handle: FileHandle, path: string): boolean {
-  unlock(handle.fd)
+function isAlone(watched: Descriptor, path: string): boolean {
+  unlock(watched)
   try {
     const fd = openSync(path, 'r+')
     try {
@@ -423,9 +421,9 @@ function isAlone(handle: FileHandle, path: string): boolean {
   }
 }
 
-async function close({ handle, watcher }: Version): Promise<void> {
+async function close({ fd, watcher }: Version): Promise<void> {
   watcher?.close()
-  await handle.close()
+  await closeFile(fd)
 }
 
 export type { Version }

@@ -3,7 +3,9 @@
  * never all rooms. A slow look at what was not looked at for a while takes the place of hints that did not come.
  * Knows files and how many lines they have; room-file.ts knows what the lines say.
  */
-import { lstat, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { read } from 'node:fs'
+import { lstat, readdir, stat } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import pLimit from 'p-limit'
 import { BUDGETS } from '../../budgets.ts'
 import { fromSystem } from '../../errors.ts'
@@ -11,7 +13,7 @@ import type { RoomName } from '../../room/room-name.ts'
 import { sharing } from '../../sharing.ts'
 import type { BrokenRoom, ListRange, RoomSummary } from '../store.ts'
 import type { Times } from '../../times.ts'
-import { openFile, signatureOf, timestampOf, unlessMissing, type Signature } from './durable.ts'
+import { closeFile, openFile, signatureOf, timestampOf, unlessMissing, type Descriptor, type Signature } from './durable.ts'
 
 export interface RoomIndexOptions {
   readonly directory: string
@@ -212,15 +214,15 @@ export class RoomIndex {
       const timestamp = timestampOf(stats.mtimeNs)
       const { listed, signature } = entry
       if (listed && 'messages' in listed && signature === signatureOf(stats)) return listed
-      const handle = await openFile(path)
-      if (!handle) return undefined
+      const fd = openFile(path)
+      if (fd === undefined) return undefined
       try {
         const size = Number(stats.size)
-        const messages = await countLines(handle, Math.max(0, size - this.#options.maxFile), size)
+        const messages = await countLines(fd, Math.max(0, size - this.#options.maxFile), size)
         entry.signature = signatureOf(stats)
         return { name, timestamp, messages }
       } finally {
-        await handle.close()
+        await closeFile(fd)
       }
     } catch (error) {
       entry.signature = undefined
@@ -265,12 +267,14 @@ function newEntry(): Entry {
   return { listed: undefined, signature: undefined, lookedAt: -Infinity, hintedAt: -Infinity }
 }
 
+const readSome = promisify(read)
+
 /** Counts the lines between two positions of a file, whatever its size, in little memory. */
-async function countLines(handle: FileHandle, from: number, to: number): Promise<number> {
+async function countLines(fd: Descriptor, from: number, to: number): Promise<number> {
   const buffer = Buffer.allocUnsafe(Math.min(BUDGETS.countedAtOnce, Math.max(1, to - from)))
   let lines = 0
   for (let at = from; at < to;) {
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, to - at), at)
+    const { bytesRead } = await readSome(fd, buffer, 0, Math.min(buffer.length, to - at), at)
     if (bytesRead === 0) break
     const part = buffer.subarray(0, bytesRead)
     for (let newline = part.indexOf('\n'); newline !== -1; newline = part.indexOf('\n', newline + 1)) lines += 1

@@ -4,15 +4,15 @@
  * Both live in `.roomfile/<room>`, outside the level that is watched. The lock is the kernel's: it ends with the process that held it.
  * Knows nothing of what is done under it.
  */
-import { constants, writeSync } from 'node:fs'
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { tryLock, unlock } from 'fs-native-extensions'
 import type { Standing } from '../../room/backlog.ts'
 import { RoomfileError } from '../../errors.ts'
 import type { Timestamp } from '../../room/message.ts'
-import { makeDirectory, unlessMissing } from './durable.ts'
+import { disk } from './disk.ts'
+import { makeDirectory, unlessMissing, type Descriptor } from './durable.ts'
 
 /** A fixed width, so that writing it anew is one write of a few bytes. */
 const DIGITS = 16
@@ -56,8 +56,8 @@ export class RoomLock {
   readonly #locate: () => string
   readonly #timeoutMs: number
   readonly #opened: () => void
-  #handle: FileHandle | undefined
-  /** Where `#handle` was opened. */
+  #fd: Descriptor | undefined
+  /** Where `#fd` was opened. */
   #path = ''
 
   /**
@@ -78,46 +78,43 @@ export class RoomLock {
 
   /** Runs `work` if no other process has the lock at this moment. @returns undefined if one has */
   async attempt<T>(work: () => Promise<T>): Promise<Held<T> | undefined> {
-    const handle = await this.#lock()
-    if (!handle) return undefined
+    const fd = this.#lock()
+    if (fd === undefined) return undefined
     try {
       return { result: await work() }
     } finally {
-      unlock(handle.fd)
+      unlock(fd)
     }
   }
 
-  async #lock(): Promise<FileHandle | undefined> {
+  /** Its few system calls are made here: none of them waits for a disk, or for another process. */
+  #lock(): Descriptor | undefined {
     for (;;) {
-      const handle = (this.#handle ??= await this.#open())
-      if (!tryLock(handle.fd)) return undefined
-      if (await this.#isStillCurrent(handle)) {
+      const fd = (this.#fd ??= this.#open())
+      if (!tryLock(fd)) return undefined
+      if (this.#isStillCurrent(fd)) {
         this.#opened()
-        return handle
+        return fd
       }
-      await this.close() // somebody removed the lock's file, or the room lies elsewhere now: others would lock another one
+      this.close() // somebody removed the lock's file, or the room lies elsewhere now: others would lock another one
     }
   }
 
-  async #open(): Promise<FileHandle> {
+  #open(): Descriptor {
     this.#path = this.#locate()
-    await makeDirectory(dirname(this.#path))
-    return open(this.#path, constants.O_RDWR | constants.O_CREAT)
+    makeDirectory(dirname(this.#path))
+    return openSync(this.#path, constants.O_RDWR | constants.O_CREAT)
   }
 
   /** @throws the system's error where nobody can say: then the lock is free again */
-  async #isStillCurrent(handle: FileHandle): Promise<boolean> {
+  #isStillCurrent(fd: Descriptor): boolean {
     try {
-      return await this.#isCurrent(handle)
+      const named = statSync(this.#path, { throwIfNoEntry: false })
+      return fstatSync(fd).ino === named?.ino && this.#path === this.#locate()
     } catch (error) {
-      unlock(handle.fd)
+      unlock(fd)
       throw error
     }
-  }
-
-  async #isCurrent(handle: FileHandle): Promise<boolean> {
-    const [held, named] = await Promise.all([handle.stat(), stat(this.#path).catch(() => undefined)])
-    return held.ino === named?.ino && this.#path === this.#locate()
   }
 
   /** Where the lock is that was held last. */
@@ -126,21 +123,22 @@ export class RoomLock {
   }
 
   /** Whether anything was ever written down of the room. */
-  async exists(): Promise<boolean> {
-    return (await stat(this.#locate()).catch(unlessMissing)) !== undefined
+  exists(): boolean {
+    return statSync(this.#locate(), { throwIfNoEntry: false }) !== undefined
   }
 
   /** What was written down of the room. It may change unless we hold the lock. */
-  async read(): Promise<Note> {
-    const text = (this.#handle ? await readStart(this.#handle) : await readFile(this.#locate(), 'latin1').catch(unlessMissing)) ?? ''
+  read(): Note {
+    const text = this.#fd === undefined ? textAt(this.#locate()) : startOf(this.#fd)
     const [edited = 0, known = Infinity, before = 0, timestamp = 0, dropped = 0] = Array.from({ length: LINES }, (_, n) => lineAt(text, n))
     return { edited, known, before, standing: { timestamp, dropped } }
   }
 
   /** Writes down an edit, to survive a restart, and for other processes. Only under the lock. */
   async writeEdit({ edited, known, before }: NotedEdit): Promise<void> {
-    await this.#handle?.write(asLines(edited, known, before), 0)
-    await this.#handle?.sync()
+    if (this.#fd === undefined) return
+    writeSync(this.#fd, asLines(edited, known, before), 0)
+    await disk.makeLast(this.#fd)
   }
 
   /**
@@ -148,13 +146,13 @@ export class RoomLock {
    * is not believed. One synchronous write of a few microseconds: it is part of each commit. Only under the lock.
    */
   writeStanding({ timestamp, dropped }: Standing): void {
-    if (this.#handle) writeSync(this.#handle.fd, asLines(timestamp, dropped), EDIT_LINES * LINE)
+    if (this.#fd !== undefined) writeSync(this.#fd, asLines(timestamp, dropped), EDIT_LINES * LINE)
   }
 
-  async close(): Promise<void> {
-    const handle = this.#handle
-    this.#handle = undefined
-    await handle?.close()
+  close(): void {
+    const fd = this.#fd
+    this.#fd = undefined
+    if (fd !== undefined) closeSync(fd)
   }
 }
 
@@ -168,8 +166,15 @@ function lineAt(text: string, n: number): number | undefined {
   return /^\d{16}$/.test(digits) ? Number(digits) : undefined
 }
 
-async function readStart(handle: FileHandle): Promise<string> {
+function startOf(fd: Descriptor): string {
   const buffer = Buffer.alloc(LINES * LINE)
-  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0)
-  return buffer.toString('latin1', 0, bytesRead)
+  return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0))
+}
+
+function textAt(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    return unlessMissing(error as NodeJS.ErrnoException) ?? ''
+  }
 }

@@ -34,7 +34,7 @@ export async function secretIn(folder: string, timeoutMs: number): Promise<Buffe
       return key
     })
   } finally {
-    await lock.close()
+    lock.close()
   }
 }
 

@@ -3,14 +3,14 @@
  * moves the atime (Linux: relatime). So of a version whose atime stands where it was put it is known that nobody has read it, and whoever
  * saves an older copy over it has not seen what was new in it. Our own reads move no atime, where the system allows that.
  */
-import { fstatSync, type BigIntStats } from 'node:fs'
-import { readFile, rm, stat, utimes, writeFile, type FileHandle } from 'node:fs/promises'
+import { fstatSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backlog, Found } from '../../room/backlog.ts'
 import { lineOf, type Timestamp } from '../../room/message.ts'
 import type { Times } from '../../times.ts'
+import { inVersions } from './disk-runs.ts'
+import type { Descriptor, FileStats } from './durable.ts'
 import type { Snapshot } from './snapshot.ts'
-import { inVersions } from './versions.ts'
 
 /** The kernel's clock, which says when a file was made, is behind by less than this. */
 const CLOCK_TICK_MS = 10
@@ -19,7 +19,7 @@ export class Sightings {
   readonly #times: Pick<Times, 'backup'>
   /** At first nothing is known: all may have been seen. */
   #upTo: Timestamp = Infinity
-  #version: { readonly stats: BigIntStats; readonly timestamp: Timestamp } | undefined
+  #version: { readonly stats: FileStats; readonly timestamp: Timestamp } | undefined
 
   constructor(times: Pick<Times, 'backup'>) {
     this.#times = times
@@ -30,7 +30,7 @@ export class Sightings {
    * @param before the newest timestamp of the room before this version: what others committed between it and the version that was known may
    * have been seen
    */
-  begin(stats: BigIntStats, timestamp: Timestamp, before: Timestamp): void {
+  begin(stats: FileStats, timestamp: Timestamp, before: Timestamp): void {
     const known = this.#version?.timestamp
     if (known === undefined || before > known) this.#upTo = known === undefined ? timestamp : Math.max(this.#upTo, before)
     this.#version = { stats, timestamp }
@@ -38,8 +38,8 @@ export class Sightings {
   }
 
   /** Looks at the version that stands there, or that has stood there until just now. */
-  look(handle: FileHandle): void {
-    const stats = fstatSync(handle.fd, { bigint: true })
+  look(fd: Descriptor): void {
+    const stats = fstatSync(fd, { bigint: true })
     if (this.#version && stats.atimeNs !== this.#version.stats.atimeNs) this.saw(this.#version.timestamp)
   }
 
@@ -49,25 +49,24 @@ export class Sightings {
    * `echo only >`.) An older mtime, or a file that was made long ago, says that an earlier state is put back on purpose.
    * @param before the version that was known before, open, if it still is
    */
-  async by(
+  by(
     { stats, mtime, place: { versions } }: Snapshot,
     { lines }: Found,
     { messages, timestamp }: Backlog,
-    before: FileHandle | undefined,
-  ): Promise<Timestamp> {
-    if (before) this.look(before)
+    before: Descriptor | undefined,
+  ): Timestamp {
+    if (before !== undefined) this.look(before)
     if (!stats || messages.length === 0) return Infinity
     const born = Number(stats.birthtimeMs)
     const age = Date.now() - born
-    const isNewFile = !before || fstatSync(before.fd, { bigint: true }).ino !== stats.ino
+    const isNewFile = before === undefined || fstatSync(before, { bigint: true }).ino !== stats.ino
     const isOfNow = isNewFile && born > 0 && age >= 0 && age < this.#times.backup
     const byBirth = isOfNow ? born + CLOCK_TICK_MS : Infinity
     const isPutBack = !isOfNow && mtime < timestamp
-    if (this.#upTo >= timestamp || !before || isPutBack) return byBirth
+    if (this.#upTo >= timestamp || before === undefined || isPutBack) return byBirth
     const texts = new Set(messages.map(lineOf))
     if (!lines.some(({ text }) => texts.has(text))) return byBirth
-    const isKnown = await inVersions(versions, () => tellsOfReads(versions)).catch(() => false)
-    return isKnown ? Math.min(byBirth, this.#upTo) : byBirth
+    return tellsOfReads(versions) ? Math.min(byBirth, this.#upTo) : byBirth
   }
 
   /** Somebody has seen the room up to here. */
@@ -79,16 +78,17 @@ export class Sightings {
 /** A time long ago, in seconds. */
 const PAST_S = 1
 
-/** Whether a file system tells that a file was read, tried out in one of its directories. @throws the system's error where nothing can be written */
-async function tellsOfReads(directory: string): Promise<boolean> {
+/** Whether a file system tells that a file was read, tried out in one of its directories. Where nothing can be written, it does not. */
+function tellsOfReads(directory: string): boolean {
   const path = join(directory, `read-${process.pid}-${Math.random().toString(36).slice(2)}`)
   try {
-    await writeFile(path, 'x')
-    await utimes(path, PAST_S, PAST_S)
-    await readFile(path)
-    const { atimeMs } = await stat(path)
-    return atimeMs !== PAST_S * 1000
+    inVersions(directory, () => writeFileSync(path, 'x'))
+    utimesSync(path, PAST_S, PAST_S)
+    readFileSync(path)
+    return statSync(path).atimeMs !== PAST_S * 1000
+  } catch {
+    return false
   } finally {
-    await rm(path, { force: true })
+    rmSync(path, { force: true })
   }
 }

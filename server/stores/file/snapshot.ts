@@ -3,12 +3,11 @@
  * Knows how a file is read; what follows from it is decided in backlog.ts.
  */
 import { isUtf8 } from 'node:buffer'
-import { statSync, type BigIntStats } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { statSync } from 'node:fs'
 import { NO_FILE, type Found, type Limits } from '../../room/backlog.ts'
 import { readLine, type FoundLine, type Timestamp } from '../../room/message.ts'
-import { openFile, readExactly, signatureOf, timestampOf, type Signature } from './durable.ts'
+import { disk } from './disk.ts'
+import { signatureOf, timestampOf, type Descriptor, type FileStats, type Signature } from './durable.ts'
 import type { Place } from './place.ts'
 
 export const MISSING: Signature = 'missing'
@@ -20,8 +19,8 @@ const BOM = /^\ufeff/
 export interface Snapshot {
   readonly place: Place
   /** Open on this version, to see what comes to it after its name went to another; undefined when there is no file. */
-  readonly handle: FileHandle | undefined
-  readonly stats: BigIntStats | undefined
+  readonly fd: Descriptor | undefined
+  readonly stats: FileStats | undefined
   readonly signature: Signature
   readonly mtime: Timestamp
   readonly bytes: Buffer
@@ -31,32 +30,26 @@ export interface Snapshot {
 
 /** A version of the file whose bytes are known, and which may be open already. */
 export interface KnownVersion {
-  readonly handle: FileHandle | undefined
+  readonly fd: Descriptor | undefined
   readonly signature: Signature | undefined
   readonly bytes: Buffer
 }
 
 /** @param known it is not read again, should it stand there still; nor opened again */
 export async function snapshotOf(place: Place, known: KnownVersion | undefined, { maxFile }: Limits): Promise<Snapshot> {
-  if (known?.handle) {
+  if (known?.fd !== undefined) {
+    // To ask the system for a name costs less than to ask a worker.
     const there = statSync(place.file, { bigint: true, throwIfNoEntry: false })
-    if (there && signatureOf(there) === known.signature) return asKnown(place, known.handle, there, known.bytes)
+    if (there && signatureOf(there) === known.signature) return asSnapshot(place, known.fd, there, known.bytes)
   }
-  const handle = await openFile(place.file)
-  if (!handle) return { place, handle, stats: undefined, signature: MISSING, mtime: NO_FILE, bytes: Buffer.alloc(0), from: 0 }
-  try {
-    const stats = await handle.stat({ bigint: true })
-    if (!stats.isFile()) throw new Error(`${basename(place.file)} is not a file`)
-    if (signatureOf(stats) === known?.signature) return asKnown(place, handle, stats, known.bytes)
-    const size = Number(stats.size)
-    const cut = Math.max(0, size - maxFile)
-    const read = await readExactly(handle, cut, size - cut)
-    const from = cut === 0 ? 0 : cut + read.indexOf('\n') + 1
-    return { place, handle, stats, signature: signatureOf(stats), mtime: mtimeOf(stats), bytes: read.subarray(from - cut), from }
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
+  const read = await disk.readVersion(place.file, known?.signature, maxFile)
+  if (!read) return { place, fd: undefined, stats: undefined, signature: MISSING, mtime: NO_FILE, bytes: Buffer.alloc(0), from: 0 }
+  const { fd, stats, bytes, from } = read
+  return asSnapshot(place, fd, stats, bytes ?? known?.bytes ?? Buffer.alloc(0), from)
+}
+
+function asSnapshot(place: Place, fd: Descriptor, stats: FileStats, bytes: Buffer, from = 0): Snapshot {
+  return { place, fd, stats, signature: signatureOf(stats), mtime: timestampOf(stats.mtimeNs), bytes, from }
 }
 
 /** A file up to the last line that a commit wrote, as it was before others added to it. No file has the signature of a part. */
@@ -70,14 +63,6 @@ export function committedPart(snapshot: Snapshot, { maxMessage }: Limits): Snaps
     else return { ...snapshot, bytes: bytes.subarray(0, end), mtime: stamp.timestamp, signature: `${signature}:${end}` }
   }
   return snapshot
-}
-
-function asKnown(place: Place, handle: FileHandle, stats: BigIntStats, bytes: Buffer): Snapshot {
-  return { place, handle, stats, signature: signatureOf(stats), mtime: mtimeOf(stats), bytes, from: 0 }
-}
-
-function mtimeOf({ mtimeNs }: BigIntStats): Timestamp {
-  return timestampOf(mtimeNs)
 }
 
 /** What a snapshot says, up to one of its bytes. @param noted what was written down of the room */

@@ -2,19 +2,19 @@
  * The versions of a room's file: the new one that takes the place of what was read, those that it replaced, and those that a killed process
  * left. Knows files and their names; what stands in a version is room-file.ts's to say.
  */
-import { closeSync, fstatSync, lstatSync, openSync, readSync, rmdirSync, rmSync, statSync, type BigIntStats } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rmdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { isOutOfSpace } from '../../errors.ts'
 import type { Timestamp } from '../../room/message.ts'
 import type { Times } from '../../times.ts'
 import type { Warn } from '../../warn.ts'
 import type { Aside } from './aside.ts'
-import { makeDirectory, partOf, unlessMissing, writeVersion, type Part } from './durable.ts'
-import { exchange, place } from './exchange.ts'
+import { disk, errorOf } from './disk.ts'
+import { stateOfBytes, type NewVersion, type Put } from './disk-runs.ts'
+import { partOf, type Descriptor, type FileStats } from './durable.ts'
 import type { Holders } from './holders.ts'
 import type { Place } from './place.ts'
-import { firstVersionName, Replaced, stateOfBytes, versionName, type Version } from './replaced.ts'
+import { firstVersionName, Replaced, versionName, type Version } from './replaced.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** How often versions that others left are looked for, as a multiple of the time that each is watched without asking. */
@@ -35,6 +35,15 @@ export interface VersionsOptions {
   /** Called when no version that was replaced is watched any more. */
   readonly nothingReplaced: () => void
   readonly warn: Warn
+}
+
+/** A version that has been put in place. */
+export interface Replacement {
+  /** Open to read. */
+  readonly fd: Descriptor
+  readonly stats: FileStats
+  /** Why its place may not last. */
+  readonly error: Error | undefined
 }
 
 export class Versions {
@@ -75,66 +84,54 @@ export class Versions {
     return this.#replaced.readUpTo
   }
 
-  /** Whether this handle is watched here. */
-  has(handle: FileHandle): boolean {
-    return this.#replaced.has(handle)
+  /** Whether this open file is watched here. */
+  has(fd: Descriptor): boolean {
+    return this.#replaced.has(fd)
   }
 
   /**
-   * Puts new bytes in the place of what was read, and keeps an eye on the version that stood there: takes over the snapshot's handle.
+   * Puts new bytes in the place of what was read, and keeps an eye on the version that stood there: takes over the snapshot's open file.
    * Only under the lock.
-   * @returns the new version, open; undefined when somebody has changed the file meanwhile, or put another one there: then nothing has changed
+   * @returns undefined when somebody has changed the file meanwhile, or put another one there: then nothing has changed
    */
   async replace(
-    { place: at, handle, stats, bytes: before, from }: Snapshot,
+    { place: at, fd, stats, bytes: before, from }: Snapshot,
     bytes: Buffer,
-    timestamp: Timestamp,
-  ): Promise<FileHandle | undefined> {
+    mtime: Timestamp,
+  ): Promise<Replacement | undefined> {
     const taken = partOf(before, from)
-    const version = join(at.versions, stats ? versionName(timestamp, stats.ino, taken) : firstVersionName(timestamp))
-    const written = await this.#write(version, bytes, timestamp, stats)
-    let became: ReturnType<typeof exchange> = 'refused'
-    try {
-      if (stats) became = exchange(version, at.file, (out, path) => isAsRead(out, path, stats, taken))
-      else if (place(version, at.file)) became = 'replaced'
-    } finally {
-      if (became === 'refused') await this.#clear(version, written)
+    const path = join(at.versions, stats ? versionName(mtime, stats.ino, taken) : firstVersionName(mtime))
+    const { became, written, isStrange, failure } = await this.#put({ file: at.file, path, bytes, mtime, read: stats, taken })
+    if (isStrange) await this.#keepStrange(path)
+    const error = failure && errorOf(failure)
+    if (!written) {
+      if (error) throw error
+      return undefined
     }
-    if (became === 'refused') return undefined
-    if (handle && stats) {
-      this.#newest = this.#replaced.add(handle, stateOfBytes(stats), taken, before, became === 'exchanged' ? version : undefined)
+    if (fd !== undefined && stats) {
+      this.#newest = this.#replaced.add(fd, stateOfBytes(stats), taken, before, became === 'exchanged' ? path : undefined)
       this.#lookSoon()
     }
-    return written
+    return { ...written, error }
   }
 
-  /** Keeps an eye on a version that a person replaced: nobody else does. Takes over its handle. @param taken what of it is in the room, or kept */
-  leave(handle: FileHandle, taken: Buffer): void {
-    this.#replaced.add(handle, '', partOf(taken, 0), taken)
+  /** Keeps an eye on a version that a person replaced: nobody else does. Takes over the open file. @param taken what of it is in the room, or kept */
+  leave(fd: Descriptor, taken: Buffer): void {
+    this.#replaced.add(fd, '', partOf(taken, 0), taken)
     this.#lookSoon()
   }
 
-  /** Writes a version. On a full disk those that nobody holds go first. */
-  async #write(path: string, bytes: Buffer, mtime: Timestamp, like: BigIntStats | undefined): Promise<FileHandle> {
-    const write = (): Promise<FileHandle> => inVersions(dirname(path), () => writeVersion(path, bytes, mtime, like))
+  /** Writes a version and puts it in place. On a full disk those that nobody holds go first. */
+  async #put(version: NewVersion): Promise<Put> {
     try {
-      return await write()
+      return await disk.putVersion(version)
     } catch (error) {
       if (!isOutOfSpace(error) || this.#replaced.isEmpty) throw error
       const { all } = this.#replaced
       const held = await this.#options.holders.heldAmong(all)
       if (await this.#replaced.look(all, held)) this.#options.carried()
-      return write()
+      return disk.putVersion(version)
     }
-  }
-
-  /** Removes a version that has no place; a file of somebody else that has its name by now is kept aside. */
-  async #clear(version: string, written: FileHandle): Promise<void> {
-    const { ino } = fstatSync(written.fd, { bigint: true })
-    await written.close()
-    const there = lstatSync(version, { bigint: true, throwIfNoEntry: false })
-    if (there && there.ino !== ino) await this.#keepStrange(version)
-    else rmSync(version, { force: true })
   }
 
   /** A file that a person put into the place of the room and that lost it again. */
@@ -245,40 +242,6 @@ export class Versions {
       removeIfEmpty(() => placeNow().versions)
     }
   }
-}
-
-/** Whether a file is the one that was read, perhaps with lines added since: those are late lines. One that was written over is another one. */
-function isAsRead(out: BigIntStats, path: string, read: BigIntStats, taken: Part): boolean {
-  if (out.ino !== read.ino || out.dev !== read.dev) return false
-  return stateOfBytes(out) === stateOfBytes(read) || (out.size >= read.size && partOf(readAt(path, taken), taken.from).hash === taken.hash)
-}
-
-/** Reads a part of a file between two exchanges: nothing may come between. */
-function readAt(path: string, { from, length }: Part): Buffer {
-  const bytes = Buffer.alloc(length)
-  const fd = openSync(path, 'r')
-  try {
-    return bytes.subarray(0, readSync(fd, bytes, { length, position: from }))
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** How many times a directory of versions is made that others remove meanwhile. */
-const MOST_MADE = 3
-
-/** Does work in a directory of versions, which is made when it is missing: whoever lets go of a room removes it when it is empty. */
-export async function inVersions<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  for (let made = 0; made < MOST_MADE; made++) {
-    try {
-      return await work()
-    } catch (error) {
-      unlessMissing(error as NodeJS.ErrnoException)
-      await makeDirectory(dirname(directory))
-      await makeDirectory(directory)
-    }
-  }
-  return work()
 }
 
 function removeIfEmpty(directory: () => string): void {

@@ -45,11 +45,10 @@ export class Writing {
   }
 
   /** Whether a program has the file open to write over it, for some seconds at most. The first answer is of now, those after it as the pace allows. */
-  async isHeld({ handle, stats }: Snapshot): Promise<boolean> {
+  async isHeld({ fd, stats }: Snapshot): Promise<boolean> {
     const underWay = this.#underWay
-    if (!underWay || !handle || !stats || performance.now() - underWay.began >= this.#times.edit) return false
-    if (!underWay.isHeld || this.#holders.isRested)
-      underWay.isHeld = await this.#holders.mayBeWrittenOver({ key: fileKeyOf(stats), fd: handle.fd })
+    if (!underWay || fd === undefined || !stats || performance.now() - underWay.began >= this.#times.edit) return false
+    if (!underWay.isHeld || this.#holders.isRested) underWay.isHeld = await this.#holders.mayBeWrittenOver({ key: fileKeyOf(stats), fd })
     return underWay.isHeld
   }
 }

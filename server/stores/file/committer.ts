@@ -1,0 +1,214 @@
+/**
+ * A commit: takes in what others wrote, adds what is posted, and puts a version in place that says both. Only under the room's lock.
+ * Knows the file and what was written to it; who asks, and when to wait, is room-file.ts's to say.
+ */
+import { isUtf8 } from 'node:buffer'
+import { fstatSync } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
+import { commit, standingOf, type Backlog, type Limits } from '../../room/backlog.ts'
+import { RoomfileError } from '../../errors.ts'
+import { lineOf, type Draft, type Message, type Timestamp } from '../../room/message.ts'
+import type { Warn } from '../../warn.ts'
+import type { Appended } from '../store.ts'
+import type { Aside } from './aside.ts'
+import { disk } from './disk.ts'
+import { stateOfBytes } from './disk-runs.ts'
+import type { Dropped } from './dropped.ts'
+import { beginsWith, closeFile, digestOf, signatureOf, timestampOf, unlessMissing, type Descriptor } from './durable.ts'
+import type { Known } from './known.ts'
+import type { Place } from './place.ts'
+import type { Reader, Seen } from './reader.ts'
+import type { RoomLock } from './room-lock.ts'
+import type { Sightings } from './sightings.ts'
+import { snapshotOf, type Snapshot } from './snapshot.ts'
+import type { Versions } from './versions.ts'
+
+/** How many times a commit starts anew because somebody put another file in place while it was being written. */
+const MOST_TRIES = 50
+
+export interface CommitterOptions {
+  readonly room: string
+  readonly place: () => Place
+  readonly known: Known
+  readonly reader: Reader
+  readonly lock: RoomLock
+  readonly versions: Versions
+  readonly sightings: Sightings
+  readonly dropped: Dropped
+  readonly aside: Aside
+  readonly limits: Limits
+  /** Called when lines were carried over into the file. */
+  readonly carried: () => void
+  readonly warn: Warn
+}
+
+export class Committer {
+  readonly #options: CommitterOptions
+  /** Messages that an edit removed, and that are kept aside. */
+  readonly #keptAside = new WeakSet<Message>()
+  /** The state in which the file was kept aside as it was found. */
+  #keptWhole: string | undefined
+
+  constructor(options: CommitterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Takes in what others wrote, adds the drafts, and replaces the file if it then says something else.
+   * @returns undefined while somebody is still writing an edit, and `mayWait` says to wait for its end
+   */
+  async commit(drafts: readonly Draft[], mayWait: boolean): Promise<Appended | undefined> {
+    const { known, reader, lock, versions, limits } = this.#options
+    if (versions.mayBeAdopted) await versions.adopt()
+    for (let tries = MOST_TRIES; tries > 0; tries--) {
+      const snapshot = await this.snapshot()
+      try {
+        if (snapshot.place.lock !== lock.path) break // a link that leads elsewhere now
+        const seen = await reader.see(snapshot, mayWait)
+        if (!seen) return undefined
+        const appended = commit(seen.backlog, drafts, limits, Date.now())
+        if (seen.edit) await this.#noteEdit(seen)
+        if (appended.backlog !== seen.backlog || seen.rewrite) {
+          if (!(await this.#write(snapshot, seen, appended.backlog))) continue
+        } else if (snapshot.signature !== known.signature) {
+          await this.adopt(snapshot, seen)
+        } else {
+          if (known.fd === undefined) known.hold(snapshot.fd)
+          return appended
+        }
+        this.#noteStanding(appended.backlog)
+        return appended
+      } finally {
+        await this.closeUnlessKept(snapshot.fd)
+      }
+    }
+    throw new RoomfileError('room_busy', 'the file of this room is being changed all the time')
+  }
+
+  /** The file as it stands. Whoever asks sees to it that it is closed, by `closeUnlessKept`. */
+  snapshot(): Promise<Snapshot> {
+    const { place, known, limits } = this.#options
+    return snapshotOf(place(), known.version, limits)
+  }
+
+  async closeUnlessKept(fd: Descriptor | undefined): Promise<void> {
+    const { known, versions } = this.#options
+    if (fd !== undefined && fd !== known.fd && !versions.has(fd)) await closeFile(fd)
+  }
+
+  /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (PROTOCOL.md, What holds, 4). */
+  async adopt(snapshot: Snapshot, seen: Seen): Promise<void> {
+    const { known, sightings, dropped } = this.#options
+    const { fd, signature, bytes, stats, place } = snapshot
+    if (fd !== undefined || known.backlog) await disk.makeLast(fd, place.directory)
+    if (known.fd !== undefined) sightings.look(known.fd)
+    await this.#leave(snapshot, seen)
+    known.hold(fd)
+    if (stats) sightings.begin(stats, seen.backlog.timestamp, seen.byHand ? 0 : newestBefore(seen.backlog))
+    if (!seen.edit) dropped.note(known.backlog, seen.backlog)
+    known.become(seen.backlog, bytes, signature)
+  }
+
+  /**
+   * Replaces the file by what the backlog says, and keeps an eye on the version that it replaces.
+   * @returns whether it did: not when somebody has changed the file meanwhile, or put another one there
+   */
+  async #write(snapshot: Snapshot, seen: Seen, backlog: Backlog): Promise<boolean> {
+    const { known, versions, sightings, dropped } = this.#options
+    if (seen.loses) await this.#keepWhole(snapshot, backlog.timestamp)
+    const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), seen.tail])
+    const written = await versions.replace(snapshot, bytes, backlog.timestamp)
+    if (!written) return false
+    const { fd, stats, error } = written
+    if (known.fd !== undefined) sightings.look(known.fd)
+    await this.#leave(snapshot, seen)
+    known.hold(fd)
+    sightings.begin(stats, backlog.timestamp, seen.byHand ? 0 : seen.backlog.timestamp)
+    if (error) throw new RoomfileError('not_kept', 'the message was written, but the disk does not say that it will last', { cause: error })
+    const isUntouched = Number(stats.size) === bytes.length && timestampOf(stats.mtimeNs) === backlog.timestamp
+    dropped.note(seen.backlog, backlog)
+    known.become(backlog, bytes, isUntouched ? signatureOf(stats) : undefined)
+    if (snapshot.fd !== undefined) await versions.lookAtNewest()
+    return true
+  }
+
+  /** Keeps a file aside as it was found, once. */
+  async #keepWhole({ place, stats }: Snapshot, timestamp: Timestamp): Promise<void> {
+    const { room, aside } = this.#options
+    const state = stats && `${stats.ino}:${stateOfBytes(stats)}`
+    if (state === this.#keptWhole) return
+    await aside.keepAndTell(room, place.file, 'not all of a room could stay in its file: it was kept as it was found', timestamp)
+    this.#keptWhole = state
+  }
+
+  /** Writes down that the room was edited by hand, and keeps aside what that took away. */
+  async #noteEdit({ backlog, removed }: Seen): Promise<void> {
+    const { room, aside, lock, known, reader, warn } = this.#options
+    const lost = removed.filter((message) => !this.#keptAside.has(message))
+    const copy = await aside.keepRemoved(room, backlog.timestamp, lost.map(lineOf)).catch(unlessMissing) // the directory is gone
+    for (const message of lost) this.#keptAside.add(message)
+    if (copy !== undefined) warn('an edit removed messages from a room: they are kept aside', { room, messages: lost.length, copy })
+    const { edited: before } = lock.read()
+    const { edited } = backlog
+    if (edited !== before) await lock.writeEdit({ edited, known: known.backlog?.timestamp ?? 0, before })
+    reader.wrote(edited)
+  }
+
+  /** Writes down where the room stands. The file says it already: should that fail, less is known of a change that nobody sees. */
+  #noteStanding(backlog: Backlog): void {
+    const { room, lock, warn } = this.#options
+    try {
+      lock.writeStanding(standingOf(backlog))
+    } catch (error) {
+      warn('could not write down where a room stands', { room, error })
+    }
+  }
+
+  /**
+   * Gives up the version that stood there before the snapshot. One that a person replaced is watched, because nobody else does; lines that were
+   * added to it just before, and that the new file lacks, are kept aside.
+   */
+  async #leave({ fd, stats, bytes }: Snapshot, { byHand, isPeersToo }: Seen): Promise<void> {
+    const { known, versions } = this.#options
+    const left = known.giveUp()
+    if (left === undefined || left === fd) return
+    const leftStats = fstatSync(left, { bigint: true })
+    if (!byHand || isPeersToo || leftStats.ino === stats?.ino || known.isLetGo) return closeFile(left)
+    const there = await disk.readExactly(left, 0, Number(leftStats.size))
+    const isAddedTo = beginsWith(there, digestOf(known.bytes))
+    if (isAddedTo && there.length > known.bytes.length) {
+      const now = new Set(bytes.toString().split('\n'))
+      const more = there.subarray(known.bytes.length).toString().split('\n')
+      const lost = more.filter((line) => line.trim() !== '' && !now.has(line)).map((line) => `${line}\n`)
+      // What was written after the new file had come, its author cannot have removed.
+      const isLate = !stats || leftStats.mtimeNs > stats.ctimeNs
+      if (lost.length > 0) await (isLate ? this.#carryOver(lost) : this.#keepLost(lost))
+    }
+    versions.leave(left, isAddedTo ? there : known.bytes)
+  }
+
+  async #carryOver(lines: readonly string[]): Promise<void> {
+    const { place, carried } = this.#options
+    await appendFile(place().file, lines.join(''))
+    carried()
+  }
+
+  #keepLost(lines: readonly string[]): Promise<void> {
+    const { room, aside } = this.#options
+    const why = 'lines were added to a room just before another file took its place: they are kept aside'
+    return aside.keepAndTell(room, Buffer.from(lines.join('')), why)
+  }
+}
+
+/** Of lines that were added to a version, those that the room does not have. */
+export function newIn(lines: Buffer, known: Backlog | undefined): Buffer {
+  if (!known || !lines.includes('{"id":"') || !isUtf8(lines)) return lines
+  const there = new Set(known.messages.map(lineOf))
+  const all = lines.toString().split(/(?<=\n)/)
+  return Buffer.from(all.filter((line) => !there.has(line.trimEnd())).join(''))
+}
+
+/** The newest timestamp of the room before its last commit. */
+function newestBefore({ timestamp, messages }: Backlog): Timestamp {
+  return messages.findLast((message) => message.timestamp < timestamp)?.timestamp ?? 0
+}

@@ -1,0 +1,107 @@
+/**
+ * Has runs of system calls made by workers: whoever asks for one waits for the disk, and nobody else. A run costs one message there and one back.
+ * Knows workers; what they do is disk-runs.ts.
+ */
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Failure, NewVersion, Runs } from './disk-runs.ts'
+
+/** So many runs wait for the disk side by side. A worker is started when all that there are have something to do. */
+const MOST_WORKERS = 4
+
+/** What a worker is asked for. */
+export interface Question {
+  readonly id: number
+  readonly run: keyof Runs
+  readonly args: readonly unknown[]
+}
+
+/** What it says. */
+export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** An error of another thread, with the system's code. */
+export function errorOf({ message, code }: Failure): Error {
+  return Object.assign(new Error(message), code !== undefined && { code })
+}
+
+/** One worker, with those who wait for it. It does not keep the process alive but while somebody waits. */
+class DiskThread {
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  #lastId = 0
+
+  /** @param ended called when it can do nothing any more: it was killed, or could not start */
+  constructor(ended: (thread: DiskThread) => void) {
+    // In a checkout this file is TypeScript, in the package it is not.
+    this.#worker = new Worker(new URL(`disk-worker${extname(import.meta.url)}`, import.meta.url), { trackUnmanagedFds: false })
+    this.#worker.unref()
+    const end = (error: Error): void => {
+      ended(this)
+      for (const { reject } of this.#waiting.values()) reject(error)
+      this.#waiting.clear()
+    }
+    this.#worker.on('message', (answer: Answer) => this.#take(answer))
+    this.#worker.on('error', (error: Error) => end(error))
+    this.#worker.on('exit', () => end(new Error('the thread that writes files has ended')))
+  }
+
+  /** How many runs it has still to make. */
+  get load(): number {
+    return this.#waiting.size
+  }
+
+  run(run: keyof Runs, args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const question: Question = { id: ++this.#lastId, run, args }
+      this.#worker.postMessage(question, [])
+      this.#waiting.set(question.id, { resolve, reject })
+      if (this.load === 1) this.#worker.ref()
+    })
+  }
+
+  #take(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id)
+    this.#waiting.delete(answer.id)
+    if (this.load === 0) this.#worker.unref()
+    if ('failure' in answer) waiting?.reject(errorOf(answer.failure))
+    else waiting?.resolve(answer.result)
+  }
+}
+
+/** Those of this process: all stores share them. */
+const threads: DiskThread[] = []
+
+/** The first that has nothing to do, a new one, or the one that has least to do. */
+function freeThread(): DiskThread {
+  const idle = threads.find(({ load }) => load === 0)
+  if (idle) return idle
+  if (threads.length < MOST_WORKERS) {
+    const started = new DiskThread((ended) => void threads.splice(threads.indexOf(ended), threads.includes(ended) ? 1 : 0))
+    threads.push(started)
+    return started
+  }
+  return threads.reduce((least, thread) => (thread.load < least.load ? thread : least))
+}
+
+/** Has a worker make a run. @throws what the run throws, or why no worker could make it */
+async function made<R extends keyof Runs>(run: R, ...args: Parameters<Runs[R]>): Promise<ReturnType<Runs[R]>> {
+  return (await freeThread().run(run, args)) as ReturnType<Runs[R]>
+}
+
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
+
+/** As in disk-runs.ts, but away from this thread. */
+export const disk = {
+  putVersion: (version: NewVersion) => made('putVersion', version),
+  makeLast: (...args: Parameters<Runs['makeLast']>) => made('makeLast', ...args),
+  readVersion: async (...args: Parameters<Runs['readVersion']>) => {
+    const read = await made('readVersion', ...args)
+    return read && { ...read, bytes: read.bytes && asBuffer(read.bytes) }
+  },
+  readExactly: async (...args: Parameters<Runs['readExactly']>) => asBuffer(await made('readExactly', ...args)),
+}
