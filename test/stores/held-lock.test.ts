@@ -22,10 +22,10 @@ const LIMITS: Limits = { backlog: 10, maxMessage: 1000, maxFile: 100_000 }
 const WAITING = { lock: TEST_LIMIT_MS, safetyLook: TEST_LIMIT_MS }
 
 /** Does something while another process holds the lobby. */
-async function whileHeld<T>(directory: string, work: () => Promise<T>): Promise<T> {
+async function whileHeld<T>(directory: string, work: (lock: RoomLock) => Promise<T>): Promise<T> {
   const lock = new RoomLock(() => join(directory, '.roomfile', 'lobby'), TEST_LIMIT_MS)
   try {
-    return await lock.hold(work)
+    return await lock.hold(() => work(lock))
   } finally {
     lock.close()
   }
@@ -122,6 +122,20 @@ test('what was committed before is told, and what was added behind it is not yet
     )
   t.is(new Set(all.map(({ timestamp }) => timestamp)).size, 1)
   for (const { edited } of all) t.is(edited, 0)
+})
+
+test('who comes first to a room in the moment of a commit waits: nothing is told as dropped that nobody dropped', async (t) => {
+  const { directory, open } = await stores(t)
+  const one = await open()
+  const { backlog } = await one.append(LOBBY, [{ msg: 'one' }])
+  const { backlog: newest } = await one.append(LOBBY, [{ msg: 'two' }])
+  const two = await open()
+  await whileHeld(directory, async (lock) => {
+    lock.writeStanding({ timestamp: backlog.timestamp, dropped: 0 }) // as it is while the version of `two` is in place already
+    await t.throwsAsync(two.read(LOBBY), { code: 'room_busy' })
+    lock.writeStanding({ timestamp: newest.timestamp, dropped: 0 })
+  })
+  t.deepEqual(await two.read(LOBBY), newest)
 })
 
 test('an edit is not told before the room is free', async (t) => {

@@ -22,7 +22,7 @@ import { placeOf, type Place } from './place.ts'
 import { Reader } from './reader.ts'
 import { RoomLock, untilHeld } from './room-lock.ts'
 import { Sightings } from './sightings.ts'
-import { committedPart, MISSING } from './snapshot.ts'
+import { committedPart, MISSING, type Snapshot } from './snapshot.ts'
 import { Versions } from './versions.ts'
 import { Writing } from './writing.ts'
 
@@ -189,7 +189,7 @@ export class RoomFile {
       const snapshot = committedPart(await committer.snapshot(), this.#options.limits)
       try {
         const seen = snapshot.fd === undefined ? undefined : await this.#reader.see(snapshot, true)
-        if (!seen || seen.rewrite || seen.edit) throw error
+        if (!seen || seen.rewrite || seen.edit || this.#isInMidCommit(snapshot)) throw error
         if (snapshot.signature !== this.#known.signature) await committer.adopt(snapshot, seen)
         return seen.backlog
       } finally {
@@ -199,6 +199,15 @@ export class RoomFile {
       if (this.#known.backlog) return this.#known.backlog
       throw thrown
     }
+  }
+
+  /**
+   * Whether another process has put this version in place, and has not written down yet where the room stands: to us, who see the room for the
+   * first time, messages that nobody dropped would be missing.
+   */
+  #isInMidCommit({ mtime }: Snapshot): boolean {
+    const { standing } = this.#lock.read()
+    return !this.#known.standing && standing.timestamp !== 0 && standing.timestamp !== mtime
   }
 
   /** The bytes of the file where they are known already: one copy for all who ask, however slowly they take it. */
