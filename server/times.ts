@@ -23,6 +23,8 @@ export interface Times {
   readonly badFile: number
   /** An edit, or a last line without a newline, is taken once the file was left alone for this long: editors and slow writers write in steps. */
   readonly quiet: number
+  /** The same, where it is known that no program has the file open to write any more. */
+  readonly released: number
   /** An edit by a program that still has the file open, and not only to add to it, is waited for this long: it may be in the midst of it. */
   readonly edit: number
   /** For this long a replaced file is kept, before it is asked whether any program holds it; and between two such questions. */
@@ -70,6 +72,7 @@ export const TIMES: Times = {
   safetyLook: 2000,
   badFile: 250,
   quiet: 150,
+  released: 40,
   edit: 5000,
   grace: 3000,
   carry: 250,

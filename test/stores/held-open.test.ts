@@ -2,9 +2,11 @@
  * Programs that keep the room's file open while posts replace it: what they add is heard for as long as they hold it, also after a restart;
  * what they write anew in a file that has lost its name is kept, and repeats nothing.
  */
+import { exec } from 'node:child_process'
 import { readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import ava, { type ExecutionContext } from 'ava'
 import type { Message } from '../../server/room/message.ts'
 import { Follower, post } from '../helpers/chat.ts'
@@ -256,4 +258,38 @@ test('a file is emptied by hand that a program keeps open to add to it: nobody w
   await alice.until(hears('held 1'))
   await alice.stop()
   t.deepEqual(alice.texts, ['held 1'])
+})
+
+/** Nothing is ever quiet for long enough: an edit is taken in only because its writer is known to be done. */
+const IMPATIENT = { ...TIMES, quiet: TEST_LIMIT_MS, released: 10, grace: TEST_LIMIT_MS }
+
+for (const edit of [
+  `sed -i 's/post 2/post 2, by hand/' lobby.jsonl`,
+  `sed 's/post 2/post 2, by hand/' lobby.jsonl > new && mv new lobby.jsonl`,
+  `sed 's/post 2/post 2, by hand/' lobby.jsonl > new && cat new > lobby.jsonl`,
+  `sed '2d' lobby.jsonl > new && mv new lobby.jsonl && printf '%s' 'post 2, by hand' >> lobby.jsonl`,
+])
+  test(`an edit is taken in as soon as no program has the file open to write: ${edit}`, async (t) => {
+    const server = await serve(t, { times: IMPATIENT })
+    for (const msg of numbered('post', 3)) await post(server.url, 'lobby', { msg })
+    const alice = await follow(server)
+    await promisify(exec)(edit, { cwd: server.directory })
+    await alice.until(hears('post 2, by hand'))
+    await alice.stop()
+    t.deepEqual((await said(server)).toSorted(), ['post 1', 'post 2, by hand', 'post 3'])
+  })
+
+test('an edit is not taken in while its writer has the file open', async (t) => {
+  const server = await serve(t, { times: { ...IMPATIENT, quiet: 200 } })
+  for (const msg of numbered('post', 3)) await post(server.url, 'lobby', { msg })
+  const alice = await follow(server)
+  const holder = await rewriter(t, server.file('lobby'))
+  await holder.rewrite('one line\n')
+  await delay(10 * IMPATIENT.released)
+  t.deepEqual(alice.texts, numbered('post', 3))
+  await holder.write('and another\n')
+  await holder.letGo()
+  await alice.until(hears('and another'))
+  await alice.stop()
+  t.deepEqual([alice.texts, alice.resets], [['one line', 'and another'], 1])
 })

@@ -3,7 +3,7 @@
  * its name. Linux tells it of the programs of the server's own user, and of all to root; elsewhere nobody can say.
  */
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
-import { pid } from 'node:process'
+import { getuid, pid, platform } from 'node:process'
 import { setImmediate as turn } from 'node:timers/promises'
 import { BUDGETS } from '../../budgets.ts'
 import { sharing } from '../../sharing.ts'
@@ -48,6 +48,12 @@ export class Holders {
   /** Whether the last look was long enough ago for another one, for whoever can wait. */
   get isRested(): boolean {
     return performance.now() >= this.#restedAt
+  }
+
+  /** Whether all who write to such a file can be seen: they are the server's own, or it is root. A file's writer is its owner, in most cases. */
+  sees({ uid }: Pick<BigIntStats, 'uid'>): boolean {
+    const own = getuid?.()
+    return platform === 'linux' && (own === 0 || BigInt(own ?? -1) === uid)
   }
 
   /** Those of these files that are open for writing. One look for all who ask before it begins. */

@@ -2,6 +2,7 @@
  * What a version of a room's file says, beside the one that is known: new lines, an edit, or an edit that is still being written.
  * Reads, and changes nothing. What follows from the lines is decided in backlog.ts; what is done about it, in committer.ts.
  */
+import { fstatSync } from 'node:fs'
 import { EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../../room/backlog.ts'
 import type { Timestamp } from '../../room/message.ts'
 import type { Dropped } from './dropped.ts'
@@ -68,8 +69,8 @@ export class Reader {
       return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
 
     const end = snapshot.bytes.lastIndexOf('\n') + 1
-    const isQuiet = onceAsked(() => writing.isQuiet(snapshot, known ? undefined : snapshot.mtime)) // it may become so between two questions
-    const waits = end < snapshot.bytes.length && !isQuiet()
+    const isOver = onceAsked(() => this.#isOver(snapshot)) // it may become so between two questions
+    const waits = end < snapshot.bytes.length && !(await isOver())
     const found = foundIn(snapshot, waits ? end : snapshot.bytes.length, { edited, standing }, limits)
     // A line that is still being written explains an mtime that no message has.
     const read = waits && known ? { ...found, mtime: known.timestamp } : found
@@ -84,7 +85,7 @@ export class Reader {
     const isFirst = known === undefined && !state.isLetGo
     const rewrite = taken.rewrite && snapshot.fd !== undefined
     const needsNoQuiet = isFirst || (isPeers && !rewrite)
-    const early = taken.edit && !needsNoQuiet && ((mayWait && !isQuiet()) || (await writing.isHeld(snapshot)))
+    const early = taken.edit && !needsNoQuiet && ((mayWait && !(await isOver())) || (await writing.isHeld(snapshot)))
     if (waits || early) lookAgainSoon()
     else writing.end()
     if (early) return undefined
@@ -96,6 +97,14 @@ export class Reader {
       byHand: (taken.edit && !isPeers) || rewrite,
       isPeersToo: isNoted || (known !== undefined && found.lines.some(({ stamp }) => stamp && stamp.timestamp > known.timestamp)),
     }
+  }
+
+  /** Whether what was written is at its end: the file was left alone for a moment, or its writer is known to be done. */
+  async #isOver(snapshot: Snapshot): Promise<boolean> {
+    const { known, writing } = this.#options
+    if (writing.isQuiet(snapshot, known.backlog ? undefined : snapshot.mtime)) return true
+    const tookPlace = known.fd !== undefined && fstatSync(known.fd, { bigint: true }).ino !== snapshot.stats?.ino
+    return writing.isDone(snapshot, tookPlace)
   }
 
   /** Takes a file in that lacks messages: those that its author had not seen are put back, but for those up to `backTo`. */
@@ -120,7 +129,7 @@ function isOurs({ stats }: Snapshot): boolean {
   return !stats || isWholeMs(stats.mtimeNs)
 }
 
-function onceAsked(question: () => boolean): () => boolean {
-  let answer: boolean | undefined
+function onceAsked(question: () => Promise<boolean>): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined
   return () => (answer ??= question())
 }

@@ -331,6 +331,6 @@ export class RoomFile {
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined
       this.#options.lookAgain()
-    }, this.#options.times.quiet + 5)
+    }, this.#writing.nextLook + 5)
   }
 }

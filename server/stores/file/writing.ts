@@ -2,8 +2,9 @@
  * What somebody is writing to a room's file at the moment, and when it is at its end: when the file was left alone for a moment, and no program
  * has it open any more that can write over it. A program that can only add to it (`>>`) may keep it open for ever, and is not waited for.
  */
+import { statSync } from 'node:fs'
 import type { Times } from '../../times.ts'
-import type { Signature } from './durable.ts'
+import { signatureOf, type Signature } from './durable.ts'
 import { fileKeyOf, type Holders } from './holders.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -15,14 +16,16 @@ interface UnderWay {
   since: number
   /** Whether a program had the file open when that was asked last. */
   isHeld: boolean
+  /** Whether its writer was done with this state; undefined while that was not asked. */
+  isDone: boolean | undefined
 }
 
 export class Writing {
   readonly #holders: Holders
-  readonly #times: Pick<Times, 'quiet' | 'edit'>
+  readonly #times: Pick<Times, 'quiet' | 'released' | 'edit'>
   #underWay: UnderWay | undefined
 
-  constructor(holders: Holders, times: Pick<Times, 'quiet' | 'edit'>) {
+  constructor(holders: Holders, times: Pick<Times, 'quiet' | 'released' | 'edit'>) {
     this.#holders = holders
     this.#times = times
   }
@@ -39,15 +42,36 @@ export class Writing {
   /** Whether the file has stayed in one state for a moment. @param changedAt its mtime, where that can be believed */
   isQuiet({ signature }: Snapshot, changedAt = Infinity): boolean {
     const now = performance.now()
-    const underWay = (this.#underWay ??= { began: now, signature, since: now, isHeld: false })
-    if (underWay.signature !== signature) Object.assign(underWay, { signature, since: now })
+    const underWay = (this.#underWay ??= { began: now, signature, since: now, isHeld: false, isDone: undefined })
+    if (underWay.signature !== signature) Object.assign(underWay, { signature, since: now, isDone: undefined })
     return now - underWay.since >= this.#times.quiet || Date.now() - changedAt > this.#times.quiet
+  }
+
+  /**
+   * Whether it is known that its writer is done, before the file is quiet: no program has it open to write any more. A file that took the place
+   * of another was whole by then (`sed -i`, `mv`, most editors); one that is written in place may be opened again at once for more.
+   */
+  async isDone({ place, fd, stats, signature }: Snapshot, tookPlace: boolean): Promise<boolean> {
+    const underWay = this.#underWay
+    if (underWay?.isDone !== undefined) return underWay.isDone
+    if (!underWay || fd === undefined || !stats || !this.#holders.sees(stats) || !this.#holders.isRested) return false
+    if (!tookPlace && performance.now() - underWay.since < this.#times.released) return false
+    const held = await this.#holders.heldAmong([{ key: fileKeyOf(stats), fd }])
+    const now = statSync(place.file, { bigint: true, throwIfNoEntry: false })
+    underWay.isDone = held.size === 0 && now !== undefined && signatureOf(now) === signature
+    return underWay.isDone
+  }
+
+  /** Milliseconds after which it is worth asking again. */
+  get nextLook(): number {
+    const { quiet, released } = this.#times
+    return this.#underWay && this.#underWay.isDone === undefined ? Math.min(quiet, released) : quiet
   }
 
   /** Whether a program has the file open to write over it, for some seconds at most. The first answer is of now, those after it as the pace allows. */
   async isHeld({ fd, stats }: Snapshot): Promise<boolean> {
     const underWay = this.#underWay
-    if (!underWay || fd === undefined || !stats || performance.now() - underWay.began >= this.#times.edit) return false
+    if (!underWay || underWay.isDone || fd === undefined || !stats || performance.now() - underWay.began >= this.#times.edit) return false
     if (!underWay.isHeld || this.#holders.isRested) underWay.isHeld = await this.#holders.mayBeWrittenOver({ key: fileKeyOf(stats), fd })
     return underWay.isHeld
   }
