@@ -1,16 +1,21 @@
 /**
- * Makes emoji-picker-element fit a page with a strict content security policy, while it is bundled, and its data an asset.
- * The picker (1.29.1) brings a <style>, sets `style` attributes and assigns innerHTML: the first two are what `style-src 'self'` forbids,
- * the third what `require-trusted-types-for 'script'` does. Knows these three lines of it, and fails when they are no longer there.
+ * An esbuild plugin: patches the source of emoji-picker-element for a strict content security policy, and makes its data a file to serve.
+ * The picker inserts a <style> and sets `style` attributes, which `style-src 'self'` forbids, and assigns to innerHTML, which
+ * `require-trusted-types-for 'script'` forbids. The build fails if the source is not the one that the patches were written for.
  */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import type { Plugin } from 'esbuild'
 
-/** The name to allow in `trusted-types`: templates that are constants of the picker's own, with no text of anybody's in them. */
+/** The version that the patches were written for; package.json has the same. */
+const PICKER_VERSION = '1.29.1'
+
+/** The name to allow in `trusted-types`. The policy gets only the picker's own templates, which are constants and contain no user input. */
 const TRUSTED_TYPES_POLICY = 'emoji-picker'
 
-const PATCHES: readonly [string, string][] = [
+/** Each replaces a text that occurs exactly once in the source. */
+const PATCHES: readonly (readonly [original: string, replacement: string])[] = [
   [
     `const style = document.createElement('style');
     style.textContent = baseStyles + EXTRA_STYLES;
@@ -35,21 +40,33 @@ function trusted (html) {
 }
 `
 
-function patched(source: string): string {
-  return PATCHES.reduce((text, [line, ours]) => {
-    const [before, after, ...more] = text.split(line)
-    if (after === undefined || more.length > 0) throw new Error(`emoji-picker-element has changed: it has no longer one\n${line}`)
-    return before + ours + after
-  }, source)
+/** @throws Error if the picker has another version, or its source does not contain what is to be replaced */
+async function patchedPicker(path: string): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(dirname(path), 'package.json'), 'utf8')) as { version: string }
+  if (version !== PICKER_VERSION) {
+    throw new Error(
+      `client/build/emoji.ts patches emoji-picker-element ${PICKER_VERSION}, but ${version} is installed. ` +
+        'Run `npm ci`, or check each patch against the new source and change PICKER_VERSION.',
+    )
+  }
+  return PATCHES.reduce(replaceOnce, await readFile(path, 'utf8')) + TRUSTED
 }
 
-/** `…?url` is a file to serve, and the import its address. */
+function replaceOnce(source: string, [original, replacement]: readonly [string, string]): string {
+  const [before, after, ...more] = source.split(original)
+  if (after === undefined || more.length > 0) {
+    throw new Error(`client/build/emoji.ts cannot patch emoji-picker-element: this is not in its source exactly once:\n${original}`)
+  }
+  return before + replacement + after
+}
+
+/** `import url from '….json?url'`: the file is copied to the assets, and `url` is its address. */
 export const emoji: Plugin = {
   name: 'emoji',
   setup(build) {
     const { resolve } = createRequire(import.meta.url)
     build.onLoad({ filter: /emoji-picker-element[/\\]picker\.js$/ }, async ({ path }) => ({
-      contents: patched(await readFile(path, 'utf8')) + TRUSTED,
+      contents: await patchedPicker(path),
       loader: 'js',
     }))
     build.onResolve({ filter: /\?url$/ }, ({ path }) => ({ path: resolve(path.replace(/\?url$/, '')), namespace: 'url' }))
