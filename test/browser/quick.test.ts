@@ -3,11 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import type { Page } from 'playwright-core'
 import { withBrowser, withPages } from '../helpers/browser.ts'
 import { post } from '../helpers/chat.ts'
-import { BROWSER_LIMIT_MS } from '../helpers/limits.ts'
-import { firstInSight, isInLog, lines, scrollBy, standsAt, topOf, writeRoom } from '../helpers/page.ts'
+import { firstInSight, isInLog, lines, scrollBy, shows, standsAt, topOf, writeRoom } from '../helpers/page.ts'
 import { serve } from '../helpers/serve.ts'
 import { needing } from '../helpers/needing.ts'
 import { CHROMIUM } from '../helpers/programs.ts'
@@ -77,7 +75,7 @@ test('of 2,000 messages the newest are there first, and the rest follows without
   const row = await firstInSight(page)
   const before = await topOf(row)
   for (let n = 1; n <= 20; n++) {
-    const isShown = newestShows(page, `more ${n}`)
+    const isShown = shows(page.locator('.log'), new RegExp(`more ${n}\\b`))
     await post(server.url, 'lobby', { msg: `more ${n}`, nick: 'bob' })
     await isShown // each is a change of its own
   }
@@ -85,23 +83,3 @@ test('of 2,000 messages the newest are there first, and the rest follows without
   await standsAt(row, before)
   t.deepEqual(complaints, [])
 })
-
-/** Resolves as soon as the newest message in the room says this. The page looks by itself: to search 2,000 rows again and again is dear. */
-function newestShows(page: Page, text: string): Promise<void> {
-  return page.locator('.log').evaluate(
-    (log, [wanted, limit]) =>
-      new Promise<void>((resolve, reject) => {
-        const watcher = new MutationObserver(look)
-        function look(): void {
-          const newest = [...log.querySelectorAll('.message[data-id] .text')].at(-1)
-          if (newest?.textContent.trim() !== wanted) return
-          watcher.disconnect()
-          resolve()
-        }
-        watcher.observe(log, { childList: true, subtree: true, characterData: true })
-        setTimeout(() => reject(new Error(`the newest message never is ${wanted}`)), limit)
-        look()
-      }),
-    [text, BROWSER_LIMIT_MS] as const,
-  )
-}
