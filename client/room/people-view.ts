@@ -1,6 +1,6 @@
 /** Who is here and who is typing, as lists and lines. Knows names and words, no room. */
 import { html, nothing, type TemplateResult } from 'lit'
-import { hueOf, isolated } from './log/message-view.ts'
+import { isolated, nickColour } from './log/nick.ts'
 import type { Texts } from '../texts.ts'
 
 /** @param nick the reader's own name among them, `''` for none */
@@ -10,7 +10,7 @@ export function peopleView(who: readonly string[], typing: readonly string[], ni
     ${who.map(
       (name) =>
         html`<li>
-          <bdi class="nick hue-${hueOf(name)}">${name}</bdi>
+          <bdi class="nick ${nickColour(name)}">${name}</bdi>
           ${name === nick ? html`<span class="you">${texts.you}</span>` : nothing}
           ${typing.includes(name) && name !== nick ? html`<span class="pen" aria-hidden="true">…</span>` : nothing}
         </li>`,

@@ -1,14 +1,8 @@
-/**
- * The look of the search: its field above the log, and what is found marked in the log.
- * Knows the DOM of the log; what is found search.ts decides.
- */
+/** The search above the log: its field, the number of results, and the buttons that go from one to the next. */
 import { html, type TemplateResult } from 'lit'
 import { closeIcon, downIcon, upIcon } from '../icons.ts'
 import type { Search } from './search.ts'
 import type { Texts } from '../texts.ts'
-
-/** The name under which chat-room-style.ts colours what is found. */
-const FOUND = 'roomfile-found'
 
 export interface SearchActions {
   readonly look: (query: string) => void
@@ -52,43 +46,4 @@ export function searchView(search: Search, texts: Texts, { look, step, close }: 
       ${icon}
     </button>`
   }
-}
-
-/** Colours what is found in one log; several logs on a page share the highlight, so each clears only its own. */
-export class Marker {
-  private ranges: Range[] = []
-
-  /** @param rows the messages to look in */
-  mark(rows: readonly Element[], query: string): void {
-    this.clear()
-    const wanted = query.trim().toLocaleLowerCase()
-    if (wanted === '' || !('highlights' in CSS)) return
-    this.ranges = rows.flatMap((row) => [...row.querySelectorAll('.text, .nick')].flatMap((text) => rangesIn(text, wanted)))
-    const found = CSS.highlights.get(FOUND) ?? new Highlight()
-    for (const range of this.ranges) found.add(range)
-    CSS.highlights.set(FOUND, found)
-  }
-
-  clear(): void {
-    if (!('highlights' in CSS)) return
-    const found = CSS.highlights.get(FOUND)
-    for (const range of this.ranges) found?.delete(range)
-    this.ranges = []
-  }
-}
-
-function rangesIn(root: Element, wanted: string): Range[] {
-  const ranges: Range[] = []
-  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const text = (node.textContent ?? '').toLocaleLowerCase()
-    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
-      if (at + wanted.length > (node.textContent ?? '').length) break // a letter whose small form is longer
-      const range = new Range()
-      range.setStart(node, at)
-      range.setEnd(node, at + wanted.length)
-      ranges.push(range)
-    }
-  }
-  return ranges
 }

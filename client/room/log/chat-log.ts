@@ -9,15 +9,15 @@ import { copy, selectAllIn } from './copy.ts'
 import type { OutboxEntry } from '../../api/outbox.ts'
 import type { Clock } from '../../language.ts'
 import { logStyle } from './log-style.ts'
-import { markdownStyle } from './markdown-style.ts'
+import { markdownStyle } from '../../markdown/markdown-style.ts'
 import { MessageActions } from './message-actions.ts'
 import { MessageTexts } from './message-text.ts'
 import { logView } from './message-view.ts'
-import { pendingView } from '../pending-view.ts'
-import { nickStyle } from '../nick-style.ts'
+import { nickStyle } from './nick.ts'
+import { pendingView } from './pending-view.ts'
 import { rowsOf, type Entry } from './rows.ts'
 import { Scroller, type Place } from './scroller.ts'
-import { Marker } from '../search-view.ts'
+import { SearchHighlight } from './search-highlight.ts'
 import type { Texts } from '../../texts.ts'
 
 /** How many entries are shown first, and how many older ones are added at a time: the newest are read first, and nothing blocks. */
@@ -69,7 +69,7 @@ export class ChatLog extends LitElement {
 
   private readonly frame = createRef<HTMLElement>()
   private readonly made = new MessageTexts()
-  private readonly marker = new Marker()
+  private readonly highlight = new SearchHighlight()
   private readonly resized = new ResizeObserver(() => this.follow())
   private readonly actions = new MessageActions({
     copy: (id) => void this.copy(this.sourceOf(id), this.row(id)),
@@ -138,7 +138,7 @@ export class ChatLog extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.resized.disconnect()
-    this.marker.clear()
+    this.highlight.clear()
     clearTimeout(this.fill)
   }
 
@@ -181,7 +181,7 @@ export class ChatLog extends LitElement {
     this.follow()
     this.fillUp()
     const rows = this.hits.flatMap((id) => this.row(id) ?? [])
-    if (changed.has('query') || changed.has('hits') || (this.query !== '' && changed.has('entries'))) this.marker.mark(rows, this.query)
+    if (changed.has('query') || changed.has('hits') || (this.query !== '' && changed.has('entries'))) this.highlight.show(rows, this.query)
   }
 
   /** Older messages follow once the newest are painted. */

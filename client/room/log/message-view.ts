@@ -8,6 +8,7 @@ import { repeat } from 'lit/directives/repeat.js'
 import type { Message } from '../../api/client.ts'
 import { isoOf, type Clock } from '../../language.ts'
 import type { MessageTexts } from './message-text.ts'
+import { isolated, nickView } from './nick.ts'
 import { isLong, movesOf, type Row } from './rows.ts'
 import type { Texts } from '../../texts.ts'
 
@@ -28,9 +29,6 @@ export interface Look {
   readonly marked: string | undefined
   readonly hrefOf: (id: string) => string
 }
-
-/** How many colours there are for names; chat-room-style.ts has them. */
-const HUES = 10
 
 /** All rows, in order, keyed by id so that a new message costs one new element. */
 export function logView(rows: readonly Row[], look: Look): unknown {
@@ -78,27 +76,6 @@ function foldedView(message: Message, look: Look): TemplateResult {
       ${isOpen ? look.texts.less : look.texts.more}
     </button>
   </div>`
-}
-
-/** A name in a colour of its own; the same name has the same one everywhere. */
-export function nickView(nick: string, texts: Texts): TemplateResult {
-  if (nick === '') return html`<span class="nick anonymous">${texts.anonymous}</span>`
-  return html`<bdi class="nick hue-${hueOf(nick)}">${nick}</bdi>`
-}
-
-/** Letters that are written from right to left, and characters that turn the direction of writing. */
-const TURNS = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}\p{Bidi_Control}]/u
-
-/** A name for the middle of a sentence: however it turns the direction of writing, it turns nothing beside it. */
-export function isolated(name: string): string {
-  return TURNS.test(name) ? `\u2068${name}\u2069` : name
-}
-
-export function hueOf(nick: string): number {
-  let mixed = 2_166_136_261 // FNV-1a, so that names that are alike differ
-  for (const char of nick) mixed = Math.imul(mixed ^ (char.codePointAt(0) ?? 0), 16_777_619)
-  mixed = Math.imul(mixed ^ (mixed >>> 15), 2_246_822_507)
-  return ((mixed ^ (mixed >>> 13)) >>> 0) % HUES
 }
 
 function timeView({ id, timestamp }: Message, { clock, hrefOf }: Look): TemplateResult {

@@ -1,6 +1,6 @@
 /**
- * The looks of a message's text: what renderMarkdown makes of it, kept modest, since a heading in a chat is no headline.
- * Takes its colours from chat-room-style.ts.
+ * The style of a message's text, which is what renderMarkdown makes of it. Headings are small, since a chat is no document.
+ * Its colours are those of chat-room-style.ts.
  */
 import { css } from 'lit'
 

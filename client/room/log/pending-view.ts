@@ -1,10 +1,10 @@
-/** What was written and is not in the room yet: on its way, or refused and waiting for a word of its author. Knows how it looks. */
+/** The messages that the room does not have yet: being sent, or refused, with buttons for their author to decide what to do. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { OutboxEntry } from '../api/outbox.ts'
-import type { MessageTexts } from './log/message-text.ts'
-import { nickView } from './log/message-view.ts'
-import { wordsFor, type Texts } from '../texts.ts'
+import type { OutboxEntry } from '../../api/outbox.ts'
+import type { MessageTexts } from './message-text.ts'
+import { nickView } from './nick.ts'
+import { wordsFor, type Texts } from '../../texts.ts'
 
 export interface PendingActions {
   readonly again: (cid: string) => void
