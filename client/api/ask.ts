@@ -3,7 +3,7 @@
  * Knows HTTP and the form of our errors; does not know what is asked, and never asks twice.
  */
 
-import { discard, jsonOf, MOST_ANSWER, TooLarge } from './answer.ts'
+import { discard, jsonOf, MOST_ANSWER, TooLarge } from './read-json.ts'
 
 /** An answer that is not the one hoped for: `status` of HTTP (0 when the answer is not roomfile's), stable `code`, a `message` for people. */
 export class RoomError extends Error {
@@ -47,7 +47,7 @@ export interface Ask extends Manner {
 }
 
 /**
- * Asks, and resolves to the JSON object that was answered; to an empty one for 204. What it holds is checked by whoever asked (shapes.ts).
+ * Asks, and resolves to the JSON object that was answered; to an empty one for 204. What it holds is checked by whoever asked (validate.ts).
  * A redirect is not followed: the message, the token and the nick are for the server that was named.
  * @throws RoomError for whatever is no 2xx, and for an answer that is not ours, too large or too slow; whatever `fetch` throws
  */

@@ -8,7 +8,7 @@ import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, St
 import type { Following, Hub, HubOptions, Session } from './hub.ts'
 import { PollingHub } from './polling-hub.ts'
 import { retry, sleep, wake, type Waits } from './retry.ts'
-import { postedIn } from './shapes.ts'
+import { postedIn } from './validate.ts'
 
 export { newCid, RoomError }
 export type { Hub, HubOptions, Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp }

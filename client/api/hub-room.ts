@@ -9,7 +9,7 @@ import type { StateEvent, Timestamp } from './events.ts'
 import type { FollowOptions, Listener } from './hub.ts'
 import { delayAfter, isPassing, sleep } from './retry.ts'
 import { Sessions, type Line } from './sessions.ts'
-import type { Attendance, AttendanceChanges, RoomNews } from './shapes.ts'
+import type { Attendance, AttendanceChanges, RoomNews } from './validate.ts'
 
 const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
 const CONNECTED: StateEvent = { type: 'state', state: 'connected' }

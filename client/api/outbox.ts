@@ -3,7 +3,7 @@
  * Knows entries and their order; how one is posted is the connection's affair, where they are kept the shelf's, how they look the page's.
  */
 import { newCid, RoomError, type Connection } from './client.ts'
-import { Shelf } from './shelf.ts'
+import { Shelf } from './page-storage.ts'
 
 /** How often a page says that it is there, in ms. */
 const BEAT = 3000

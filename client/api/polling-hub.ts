@@ -9,7 +9,7 @@ import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } fro
 import { HubRoom } from './hub-room.ts'
 import { delayAfter, FIRST_DELAY, isPassing, jitter, sleep, wake, type Waits } from './retry.ts'
 import type { Line } from './sessions.ts'
-import { roomsIn } from './shapes.ts'
+import { roomsIn } from './validate.ts'
 import { wakes } from './wakes.ts'
 
 /** As many rooms as the server takes in one poll. */

@@ -6,7 +6,7 @@ import { ask, RoomError, type Manner } from './ask.ts'
 import type { Session } from './hub.ts'
 import type { SessionEvent } from './events.ts'
 import { retry, type Waits } from './retry.ts'
-import { sessionIdIn } from './shapes.ts'
+import { sessionIdIn } from './validate.ts'
 
 /** What the rooms of a hub have in common. */
 export interface Line {
