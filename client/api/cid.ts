@@ -1,5 +1,5 @@
-/** A random identity, for a post or for whoever posts. */
+/** A random id, for a post or for a client. */
 export function newCid(): string {
-  // crypto.randomUUID() is missing where a page comes over plain http from the local network; getRandomValues() is not.
+  // Pages that come over plain http from another machine have getRandomValues(), but no crypto.randomUUID().
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,86 +1,86 @@
 /**
- * A connection to one room: follow it, post to it, be in it. Runs in browsers and in Node, on `fetch` alone.
- * Knows what one person does in one room; how rooms are polled is the hub's affair. Knows no DOM and shows nothing.
+ * A connection to one room: follows it, posts to it, joins it. Runs in browsers and in Node; needs only `fetch`.
+ * A hub polls for it (hub.ts). Knows no DOM.
  */
-import { ask, anySignal, RoomError, roomsAt, type Manner } from './ask.ts'
+import { ask, anySignal, RoomError, roomsAt, type ServerOptions } from './ask.ts'
 import { newCid } from './cid.ts'
 import type { Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp } from './events.ts'
-import type { Following, Hub, HubOptions, Session } from './hub.ts'
+import type { Hub, HubOptions, Listener, Session, Subscription } from './hub.ts'
 import { PollingHub } from './polling-hub.ts'
-import { retry, sleep, wake, type Waits } from './retry.ts'
-import { postedIn } from './validate.ts'
+import { retry, sleep, wake, type Sleepers } from './retry.ts'
+import { postedOf } from './validate.ts'
 
 export { newCid, RoomError }
 export type { Hub, HubOptions, Message, MessagesEvent, PresenceEvent, RoomEvent, SessionEvent, StateEvent, Timestamp }
 
 export interface ConnectOptions extends HubOptions {
-  /** The room's name, as people write it. */
+  /** The room's name, not encoded. */
   room: string
-  /** Who posts, unless a post says otherwise, or a session does. @default '' (nobody in particular) */
+  /** The nick of posts, unless a post has its own, or we have joined. @default '' (anonymous) */
   nick?: string
-  /** Go on from here: only what is newer is delivered. Without it everything that the room keeps comes first. */
+  /** Only newer messages are delivered. Without it all messages that the room keeps come first. */
   timestamp?: Timestamp
-  /** Ends the connection and all its posts, promptly. */
+  /** Ends the connection and all its posts at once. */
   signal?: AbortSignal
-  /** Whether to be told who is here and who is typing. @default false */
+  /** Whether to deliver `presence` events: who is here and who is typing. @default false */
   presence?: boolean
-  /** A poll that is shared with others, such as `sharedHub()` gives a page. @default one of its own, made of the options */
+  /** A hub that several connections share, such as `sharedHub()` in a page. @default one for this connection, with these options */
   hub?: Hub
 }
 
 export interface PostOptions {
-  /** Who posts this one. */
+  /** The nick of this post. */
   nick?: string
-  /** The post's identity: the same text under the same cid is stored once. Pass it to repeat a post that failed. @default a random one */
+  /** The id of this post: two posts with the same cid are stored once. Pass it to repeat a post that failed. @default a random one */
   cid?: string
-  /** How often to try before giving up. @default 4 (some seconds) */
+  /** How often to try. @default 4 (some seconds) */
   tries?: number
-  /** Gives up this post. */
+  /** Ends the retries of this post. */
   signal?: AbortSignal
-  /** Told why, before each wait for another try. */
+  /** Called with the error before each wait for a retry. */
   onRetry?: (error: Error) => void
 }
 
 export interface Connection extends AsyncIterable<RoomEvent> {
   /**
-   * Posts a message, trying again with the same cid when the network or the server fails for a while. Under the nick of our session
-   * it is posted as the session's.
-   * Throws a RoomError with the server's code and words when it is refused or all tries failed.
+   * Posts a message. Retries with the same cid after temporary failures of the network or the server. With the nick of our session, it is
+   * posted in that session.
+   * @throws RoomError with the server's code and message, when it is refused or all tries failed
    */
   post(msg: string, options?: PostOptions): Promise<{ id: string; timestamp: Timestamp }>
   /**
-   * Takes a nick for us and tells the room that we are here; nobody else can use it meanwhile. Tries until it is done or refused:
-   * a RoomError `nick_taken` (409) or `bad_nick` (400). Another nick ends the session under the one before.
+   * Begins a session: reserves a nick for us, and shows the others that we are here. Retries until it succeeds or is refused. To join under
+   * another nick ends the session under the previous one.
    *
-   * The session is held as long as the room is followed, and for the server's lease (60 s) longer. One that the server forgot is begun
-   * again by itself; if somebody else has taken the nick meanwhile, a `session` event says so.
+   * The session lasts as long as the room is followed, and then until its lease ends (60 s). If the server loses it, it is begun again; if
+   * somebody else has taken the nick meanwhile, a `session` event has the error.
+   * @throws RoomError `nick_taken` (409), `bad_nick` (400), …
    */
   join(nick: string): Promise<{ nick: string }>
-  /** Ends our session at once, in all tabs of this browser. Without one it does nothing. */
+  /** Ends our session at once, in all tabs of this browser. Does nothing without a session. */
   leave(): Promise<void>
-  /** Says that we are typing; call it at each key, it is sent every 3 s at most. Only who has joined can be seen typing. */
+  /** Says that we are typing. Call it for each key: a request is sent every 3 s at most. Does nothing without a session. */
   typing(): void
-  /** Resolves when the iteration has all up to this timestamp, such as a post's; at once when nobody iterates. */
+  /** Resolves when the iteration has delivered all messages up to this timestamp, such as that of a post; at once when nothing iterates. */
   delivered(timestamp: Timestamp): Promise<void>
-  /** Cuts the present waiting short: the network is back, or somebody pressed a button. */
+  /** Ends all waits for a retry, such as when the network is back or somebody pressed a button. */
   retry(): void
 }
 
 const POST_TRIES = 4
 
-/** How often to say that somebody is typing, in ms; the server believes it for 6 s. */
-const TYPING_EVERY = 3000
+/** Between two requests that say that we are typing, in ms. For the server, each lasts for 6 s (PROTOCOL.md, "Who is here"). */
+const TYPING_INTERVAL = 3000
 
 /**
  * Connects to a room. Nothing is sent before the first iteration, join or post.
  *
- * The iteration ends when `signal` aborts. It never gives up while the network or the server fails (network errors, 5xx,
- * 408, 429), and while an answer is not roomfile's, is too large, or points elsewhere for a while: redirects are not followed. Any other
- * refusal (an unknown room name, a missing token, an address that has moved for good) is thrown as a RoomError.
+ * The iteration ends when `signal` aborts. After temporary failures it goes on by itself: network errors, 5xx, 408, 429, temporary redirects,
+ * answers that are too large or not from roomfile. (Redirects are not followed.) It throws a RoomError for any other refusal, such as an
+ * invalid room name, a missing token, or a permanent redirect.
  *
- * Throws a TypeError when the address is none.
- *
- * @param url where roomfile is: its origin, or the prefix that a proxy gave it; in a page it may be relative
+ * @param url the address of the server: an origin, or an address below it where a proxy serves roomfile; in a page it may be relative
+ * @throws TypeError if the address is invalid
  *
  * @example
  * const room = connect('http://localhost:8080', { room: 'lobby', nick: 'ann' })
@@ -90,12 +90,12 @@ const TYPING_EVERY = 3000
  * }
  *
  * @example
- * // A bot that is seen in the room, and says who came.
+ * // A bot that appears in the room, and prints who else is there.
  * const room = connect('http://localhost:8080', { room: 'lobby', presence: true })
  * await room.join('bot')
  * for await (const event of room) {
  *   if (event.type === 'presence') console.log('here:', event.who.join(', '))
- *   if (event.type === 'session' && event.error) console.log('somebody took my name:', event.error.message)
+ *   if (event.type === 'session' && event.error) console.log('the session has ended:', event.error.message)
  * }
  */
 export function connect(url: string, options: ConnectOptions): Connection {
@@ -105,23 +105,26 @@ export function connect(url: string, options: ConnectOptions): Connection {
 class RoomConnection implements Connection {
   readonly #address: string
   readonly #options: ConnectOptions
-  readonly #manner: Manner
+  readonly #server: ServerOptions
   readonly #hub: Hub
-  readonly #followings = new Set<Following>()
-  /** Posts that wait for their next try. */
-  readonly #waits: Waits = new Set()
+  /** One for each iteration. */
+  readonly #subscriptions = new Set<Subscription>()
+  /** Posts that wait for a retry. */
+  readonly #posts: Sleepers = new Set()
   #session: Session | undefined
-  /** The join under way, and its end when another one overtakes it. */
-  #joining: { nick: string; done: Promise<unknown>; ends: AbortController } | undefined
-  #typed = -Infinity
-  /** Where the iteration stands, and those who wait for it to get further. */
-  #at: Timestamp = 0
-  readonly #news: Waits = new Set()
+  /** The join that is under way. A later one aborts it. */
+  #joining: { nick: string; done: Promise<unknown>; controller: AbortController } | undefined
+  /** When the latest typing request was sent, on the clock of `performance.now()`. */
+  #lastTyping = -Infinity
+  /** The iteration has delivered all messages up to here. */
+  #delivered: Timestamp = 0
+  /** Iterations that wait for an event, and callers of `delivered()`. */
+  readonly #waiting: Sleepers = new Set()
 
   constructor(url: string, options: ConnectOptions) {
     this.#address = `${roomsAt(url)}/${encodeURIComponent(options.room)}`
     this.#options = options
-    this.#manner = { token: options.token, maxAnswer: options.maxAnswer }
+    this.#server = { token: options.token, maxAnswer: options.maxAnswer }
     this.#hub = options.hub ?? new PollingHub(url, options)
   }
 
@@ -129,34 +132,35 @@ class RoomConnection implements Connection {
     const { room, timestamp = 0, presence = false, signal } = this.#options
     if (signal?.aborted) return
     const events: RoomEvent[] = []
-    const news = this.#news
     let ended: Error | undefined
-    const take = (event: RoomEvent): void => {
-      this.#notice(event)
-      events.push(event)
-      wake(news)
+    const listener: Listener = {
+      onEvent: (event) => {
+        this.#onEvent(event)
+        events.push(event)
+        wake(this.#waiting)
+      },
+      onEnd: (error) => {
+        ended = error
+        wake(this.#waiting)
+      },
     }
-    const end = (error: Error): void => {
-      ended = error
-      wake(news)
-    }
-    const following = this.#hub.follow(room, { timestamp, presence }, { take, end })
-    this.#followings.add(following)
-    following.speakAs(this.#session?.nick)
+    const subscription = this.#hub.follow(room, { timestamp, presence }, listener)
+    this.#subscriptions.add(subscription)
+    subscription.setNick(this.#session?.nick)
     try {
       for (;;) {
         const event = events.shift()
         if (event) {
           yield event
-          this.#taken(event)
+          this.#onDelivered(event)
         } else if (ended) throw ended
-        else await sleep(undefined, signal, news)
+        else await sleep(undefined, signal, this.#waiting)
         if (signal?.aborted) return
       }
     } finally {
-      this.#followings.delete(following)
-      following.close()
-      wake(news)
+      this.#subscriptions.delete(subscription)
+      subscription.close()
+      wake(this.#waiting)
     }
   }
 
@@ -166,48 +170,48 @@ class RoomConnection implements Connection {
     if (this.#joining?.nick === nick) await this.#joining.done
     const send = async (): Promise<{ id: string; timestamp: Timestamp }> => {
       const session = this.#session?.nick === nick ? { session: this.#session.id } : {}
-      return postedIn(await ask(this.#address, { ...this.#manner, body: { msg, nick, cid, ...session }, signal }))
+      return postedOf(await ask(this.#address, { ...this.#server, body: { msg, nick, cid, ...session }, signal }))
     }
     const sendInSession = async (): Promise<{ id: string; timestamp: Timestamp }> => {
       try {
         return await send()
       } catch (error) {
         if (!(error instanceof RoomError && error.code === 'no_session')) throw error
-        this.#session = await this.#hub.join(this.#options.room, nick, signal) // the server forgot it, before a poll could tell us
+        this.#session = await this.#hub.join(this.#options.room, nick, signal) // the server lost it, and no poll has told us yet
         return send()
       }
     }
-    const posted = await retry(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, waits: this.#waits, onRetry })
-    this.#typed = -Infinity // what was typed is said: the next key begins anew
+    const posted = await retry(sendInSession, { tries, firstDelay: this.#options.retryDelay, signal, sleepers: this.#posts, onRetry })
+    this.#lastTyping = -Infinity // a post ends typing: the next key has to be sent
     return posted
   }
 
   async join(nick: string): Promise<{ nick: string }> {
-    this.#joining?.ends.abort()
-    const ends = new AbortController()
-    const asked = this.#hub.join(this.#options.room, nick, anySignal(this.#options.signal, ends.signal))
-    const joining = { nick, ends, done: asked.catch(() => undefined) } // whoever waits for it asks for the session afterwards
+    this.#joining?.controller.abort()
+    const controller = new AbortController()
+    const joined = this.#hub.join(this.#options.room, nick, anySignal(this.#options.signal, controller.signal))
+    const joining = { nick, controller, done: joined.catch(() => undefined) } // a post that waits for it goes on after a failure as well
     this.#joining = joining
     try {
-      const session = await asked
-      ends.signal.throwIfAborted()
+      const session = await joined
+      controller.signal.throwIfAborted()
       const before = this.#session
       this.#session = session
-      for (const following of this.#followings) following.speakAs(nick)
-      if (before && before.nick !== nick) await this.#abandon(before)
+      for (const subscription of this.#subscriptions) subscription.setNick(nick)
+      if (before && before.nick !== nick) await this.#leaveQuietly(before)
       return { nick }
     } finally {
       if (this.#joining === joining) this.#joining = undefined
     }
   }
 
-  /** Ends the session under an earlier nick. Should that fail, its lease ends it. */
-  async #abandon({ nick }: Session): Promise<void> {
+  /** Ends the session under a previous nick. If that fails, it ends with its lease. */
+  async #leaveQuietly({ nick }: Session): Promise<void> {
     await this.#hub.leave(this.#options.room, nick).catch(() => undefined)
   }
 
   async leave(): Promise<void> {
-    this.#joining?.ends.abort()
+    this.#joining?.controller.abort()
     const session = this.#session
     this.#session = undefined
     if (session) await this.#hub.leave(this.#options.room, session.nick)
@@ -215,36 +219,35 @@ class RoomConnection implements Connection {
 
   typing(): void {
     const now = performance.now()
-    if (!this.#session || now - this.#typed < TYPING_EVERY) return
-    this.#typed = now
+    if (!this.#session || now - this.#lastTyping < TYPING_INTERVAL) return
+    this.#lastTyping = now
     const { signal } = this.#options
-    ask(`${this.#address}/typing`, { ...this.#manner, body: { session: this.#session.id }, signal }).catch(() => {
-      this.#typed = -Infinity // nobody need care: the next key says it again
+    ask(`${this.#address}/typing`, { ...this.#server, body: { session: this.#session.id }, signal }).catch(() => {
+      this.#lastTyping = -Infinity // the failure is ignored: the next key sends it again
     })
   }
 
   async delivered(timestamp: Timestamp): Promise<void> {
-    const isAwaited = (): boolean => this.#followings.size > 0 && this.#at < timestamp && !this.#options.signal?.aborted
-    while (isAwaited()) await sleep(undefined, this.#options.signal, this.#news)
+    const isPending = (): boolean => this.#subscriptions.size > 0 && this.#delivered < timestamp && !this.#options.signal?.aborted
+    while (isPending()) await sleep(undefined, this.#options.signal, this.#waiting)
   }
 
   retry(): void {
     this.#hub.retry()
-    wake(this.#waits)
+    wake(this.#posts)
   }
 
-  /** What an event means for us, as soon as it comes. */
-  #notice(event: RoomEvent): void {
+  /** Called when an event comes, before it is delivered. */
+  #onEvent(event: RoomEvent): void {
     if (event.type === 'session') this.#session = sessionOf(event)
-    if (event.type === 'state' && event.state === 'connected') wake(this.#waits) // what kept the posts waiting is over
+    if (event.type === 'state' && event.state === 'connected') wake(this.#posts)
   }
 
-  /** An event is with whoever iterates. */
-  #taken(event: RoomEvent): void {
+  #onDelivered(event: RoomEvent): void {
     if (event.type !== 'messages') return
-    // After a reset the room may stand anywhere: whatever was waited for is in it, or will not come.
-    this.#at = event.reset ? Infinity : event.timestamp
-    wake(this.#news)
+    // A reset has all messages of the room, and its timestamp may be less than before: nothing more is to be waited for.
+    this.#delivered = event.reset ? Infinity : event.timestamp
+    wake(this.#waiting)
   }
 }
 

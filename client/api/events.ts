@@ -1,9 +1,12 @@
-/** What happens in a room, as those who follow it are told. Types only. */
+/** The events that a connection to a room delivers. Types only. */
 import type { Message, Timestamp } from '../../server/room/message.ts'
 
 export type { Message, Timestamp }
 
-/** What came. `reset`: forget everything shown, this is all there is. `gap`: some messages before these are gone. */
+/**
+ * New messages. `reset`: they replace everything that was delivered before. `gap`: some messages before these are gone
+ * (PROTOCOL.md, "What holds").
+ */
 export interface MessagesEvent {
   type: 'messages'
   messages: Message[]
@@ -13,25 +16,25 @@ export interface MessagesEvent {
 }
 
 /**
- * How the connection is. While `waiting`, `retryAt` (ms since the epoch) is the next try, `failures` how many there were in a row, and
- * `error` the reason of the last.
+ * The state of the connection. While `waiting`, `retryAt` (ms since the epoch) is the time of the next retry, `failures` the number of
+ * failures in a row, and `error` the latest one.
  */
 export type StateEvent =
   | { type: 'state'; state: 'connecting' | 'connected' }
   | { type: 'state'; state: 'waiting'; retryAt: number; failures: number; error: Error }
 
-/** Who is here, and who is typing. Told only to those who asked for `presence`. */
+/** Who is in the room, and who is typing. Only for connections with `presence`. */
 export interface PresenceEvent {
   type: 'presence'
   who: string[]
   typing: string[]
 }
 
-/** Under which nick we are here; undefined when the session has ended, with the `error` when it was not by our wish. */
+/** Our session: its nick, or undefined when it has ended; with an `error` when we did not end it. */
 export interface SessionEvent {
   type: 'session'
   nick: string | undefined
-  /** The session's id; whoever has it speaks under the nick. */
+  /** The session's id. A secret: a request with it acts under the nick. */
   id: string | undefined
   error?: Error
 }

@@ -1,175 +1,179 @@
 /**
- * A room as one hub follows it: who listens here and where each stands, what to ask for them, and who is told what of the answer.
- * Each listener has a place of its own. A poll asks for one place, and its answer goes to those who stand there; so a newcomer catches
- * up by itself, and nobody is told anything twice.
- * Knows the part of a poll that is about its room; does not poll.
+ * One room of a PollingHub: its listeners, what to poll for them, and which of them get what was answered.
+ *
+ * Listeners may have different timestamps: one that has just come needs messages that the others have. A poll asks for one timestamp, and its
+ * answer is only for the listeners that have this timestamp. So everyone gets each message once.
+ * Knows the part of a poll that is about its room; sends no polls.
  */
 import { RoomError } from './ask.ts'
 import type { StateEvent, Timestamp } from './events.ts'
 import type { FollowOptions, Listener } from './hub.ts'
-import { delayAfter, isPassing, sleep } from './retry.ts'
-import { Sessions, type Line } from './sessions.ts'
-import type { Attendance, AttendanceChanges, RoomNews } from './validate.ts'
+import { backoff, isTemporary, sleep } from './retry.ts'
+import { Sessions, type HubContext } from './sessions.ts'
+import type { Presence, PresenceChanges, RoomAnswer } from './validate.ts'
 
 const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
 const CONNECTED: StateEvent = { type: 'state', state: 'connected' }
 
-/** A listener and where it stands. */
-export interface Seat {
+/** A listener, and what it has been told so far. */
+export interface Follower {
   readonly listener: Listener
-  readonly presence: boolean
-  at: Timestamp
+  readonly wantsPresence: boolean
+  /** It has all messages up to here. */
+  timestamp: Timestamp
+  /** The nick of the session that it uses. */
   nick: string | undefined
-  /** What it was told of the connection. */
   state: StateEvent
-  /** The version of who is here that it was told. */
-  version: number
-  /** The round in which it was last asked for. */
-  round: number
+  presenceVersion: number
+  /** The number of the latest poll for it; 0 before the first. */
+  lastPoll: number
 }
 
 /** What a poll asks for one room. */
-export interface Question {
+export interface RoomPoll {
   readonly room: HubRoom
-  /** Those who stand at the place that is asked for. */
-  readonly seats: readonly Seat[]
-  /** As it stands in the poll: `lobby:1795219764123:1795228185206:f90ed4f5-…`, the room, where we stand, the version of who is here, our sessions. */
+  /** Those that the answer is for: they have the timestamp that is asked for. */
+  readonly followers: readonly Follower[]
+  /** The room, the timestamp, the version of the presence, our sessions: `lobby:1795219764123:1795228185206:f90ed4f5-…`. */
   readonly text: string
-  /** Whether everyone in the room stands there, and knows that we are connected. */
-  readonly isSettled: boolean
+  /** Whether the server may hold this poll: it is for everyone in the room, and everyone has been told that we are connected. */
+  readonly mayWait: boolean
 }
 
 export class HubRoom {
   readonly name: string
   readonly sessions: Sessions
-  readonly #line: Line
-  readonly #seats = new Set<Seat>()
-  #attendance: Attendance | undefined
-  /** How often in a row the server could not tell of this room; while it rests it is not asked for. */
+  readonly #context: HubContext
+  readonly #followers = new Set<Follower>()
+  #presence: Presence | undefined
+  #polls = 0
+  /** How often in a row the server answered with an error for this room. After each the room is paused: it is not polled. */
   #failures = 0
-  #isResting = false
+  #isPaused = false
 
-  constructor(name: string, line: Line) {
+  constructor(name: string, context: HubContext) {
     this.name = name
-    this.#line = line
-    this.sessions = new Sessions(line, `${line.address}/${encodeURIComponent(name)}`, this.#seats)
+    this.#context = context
+    this.sessions = new Sessions(context, `${context.address}/${encodeURIComponent(name)}`, this.#followers)
   }
 
   get isFollowed(): boolean {
-    return this.#seats.size > 0
+    return this.#followers.size > 0
   }
 
-  get isAsked(): boolean {
-    return this.isFollowed && !this.#isResting
+  get isPolled(): boolean {
+    return this.isFollowed && !this.#isPaused
   }
 
-  /** Takes a listener in. */
-  seat(listener: Listener, { timestamp, presence }: FollowOptions): Seat {
-    const seat: Seat = { listener, presence, at: timestamp, nick: undefined, state: CONNECTING, version: 0, round: 0 }
-    this.#seats.add(seat)
-    listener.take(CONNECTING)
-    return seat
+  add(listener: Listener, { timestamp, presence }: FollowOptions): Follower {
+    const state = CONNECTING
+    const follower: Follower = { listener, wantsPresence: presence, timestamp, nick: undefined, state, presenceVersion: 0, lastPoll: 0 }
+    this.#followers.add(follower)
+    listener.onEvent(state)
+    return follower
   }
 
-  leave(seat: Seat): void {
-    this.#seats.delete(seat)
-    if (!this.isFollowed) this.#attendance = undefined
+  remove(follower: Follower): void {
+    this.#followers.delete(follower)
+    if (!this.isFollowed) this.#presence = undefined
   }
 
-  /** Asks at the place of those who have not been asked for the longest. */
-  ask(round: number): Question {
-    const all = [...this.#seats]
-    const { at } = all.reduce((next, seat) => (seat.round < next.round ? seat : next))
-    const seats = all.filter((seat) => seat.at === at)
-    for (const seat of seats) seat.round = round
-    const isSettled = seats.length === all.length && seats.every(({ state }) => state === CONNECTED)
-    return { room: this, seats, text: this.#textAt(at), isSettled }
+  /** The next poll: for the follower whose latest poll is the longest ago, and for all that have the same timestamp. */
+  nextPoll(): RoomPoll {
+    const all = [...this.#followers]
+    const { timestamp } = all.reduce((next, follower) => (follower.lastPoll < next.lastPoll ? follower : next))
+    const followers = all.filter((follower) => follower.timestamp === timestamp)
+    this.#polls++
+    for (const follower of followers) follower.lastPoll = this.#polls
+    const mayWait = followers.length === all.length && followers.every(({ state }) => state === CONNECTED)
+    return { room: this, followers, text: this.#pollText(timestamp), mayWait }
   }
 
-  #textAt(at: Timestamp): string {
-    const ids = this.sessions.spoken
-    const version = [...this.#seats].some(({ presence }) => presence) ? String(this.#attendance?.version ?? 0) : ''
+  #pollText(timestamp: Timestamp): string {
+    const ids = this.sessions.usedIds
+    const version = [...this.#followers].some(({ wantsPresence }) => wantsPresence) ? String(this.#presence?.version ?? 0) : ''
     const more = ids.length > 0 || version !== '' ? [version, ...ids] : []
-    return [encodeURIComponent(this.name), at, ...more].join(':')
+    return [encodeURIComponent(this.name), timestamp, ...more].join(':')
   }
 
   /**
-   * Tells those who were asked for what was answered.
+   * Tells the followers what was answered to a poll.
+   * @param polled those that the poll was for
    * @param answer undefined when there is nothing new
-   * @returns whether there was anything to read
+   * @returns whether there were messages, a reset or a gap
    */
-  take(seats: readonly Seat[], answer: RoomNews | RoomError | undefined): boolean {
+  receive(polled: readonly Follower[], answer: RoomAnswer | RoomError | undefined): boolean {
     if (answer instanceof RoomError) return this.#fail(answer)
     this.#failures = 0
-    if (answer?.presence) this.#attendance = attendanceAfter(this.#attendance, answer.presence)
+    if (answer?.presence) this.#presence = updatedPresence(this.#presence, answer.presence)
     const { news, lost = [] } = answer ?? {}
-    const isWorthTelling = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
-    for (const seat of seats) {
-      if (!this.#seats.has(seat)) continue
-      tell(seat, CONNECTED)
-      if (news) seat.at = news.timestamp
-      if (isWorthTelling) seat.listener.take(news)
+    const hasNews = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
+    for (const follower of polled) {
+      if (!this.#followers.has(follower)) continue
+      tellState(follower, CONNECTED)
+      if (news) follower.timestamp = news.timestamp
+      if (hasNews) follower.listener.onEvent(news)
     }
-    for (const seat of this.#seats) tellPresence(seat, this.#attendance)
-    this.sessions.lose(lost)
-    return isWorthTelling
+    for (const follower of this.#followers) tellPresence(follower, this.#presence)
+    this.sessions.restart(lost)
+    return hasNews
   }
 
-  /** The server cannot tell of this room: it rests, or is given up where the server means it. The others go on. */
+  /** The server answered with an error for this room only, which must not keep the other rooms from being polled. */
   #fail(error: RoomError): false {
-    if (isPassing(error)) void this.#rest(error)
-    else this.refuse(error)
+    if (isTemporary(error)) void this.#pause(error)
+    else this.end(error)
     return false
   }
 
-  async #rest(error: Error): Promise<void> {
-    const delay = delayAfter(this.#failures++, this.#line.firstDelay, error)
-    this.waiting(delay, this.#failures, error)
-    this.#isResting = true
-    await sleep(delay, undefined, this.#line.waits)
-    this.#isResting = false
-    this.connecting()
-    this.#line.interrupt()
+  async #pause(error: Error): Promise<void> {
+    const delay = backoff(this.#failures++, this.#context.firstDelay, error)
+    this.tellWaiting(delay, this.#failures, error)
+    this.#isPaused = true
+    await sleep(delay, undefined, this.#context.sleepers)
+    this.#isPaused = false
+    this.tellConnecting()
+    this.#context.pollAgain()
   }
 
-  /** Tells everyone that there is a try again in `delay` ms. */
-  waiting(delay: number, failures: number, error: Error): void {
+  /** @param delay ms until the next retry */
+  tellWaiting(delay: number, failures: number, error: Error): void {
     const state: StateEvent = { type: 'state', state: 'waiting', retryAt: Date.now() + delay, failures, error }
-    for (const seat of this.#seats) tell(seat, state)
+    for (const follower of this.#followers) tellState(follower, state)
   }
 
-  connecting(): void {
-    for (const seat of this.#seats) tell(seat, CONNECTING)
+  tellConnecting(): void {
+    for (const follower of this.#followers) tellState(follower, CONNECTING)
   }
 
-  /** Ends it for everyone. */
-  refuse(error: Error): void {
-    const ended = [...this.#seats]
-    this.#seats.clear()
-    for (const { listener } of ended) listener.end(error)
+  /** Ends all subscriptions to the room. */
+  end(error: Error): void {
+    const ended = [...this.#followers]
+    this.#followers.clear()
+    for (const { listener } of ended) listener.onEnd(error)
   }
 }
 
 /**
- * Who is here after an answer told of it: all of them, or what has changed. Changes of another version than the one that is known say
- * nothing: then it is unknown, and asked for anew.
+ * The presence after an answer: complete, or changed. Changes of a version that is not the known one cannot be applied: the result is
+ * undefined, and the next poll asks for the complete presence.
  */
-function attendanceAfter(known: Attendance | undefined, told: Attendance | AttendanceChanges): Attendance | undefined {
-  if ('who' in told) return told
-  if (told.since !== known?.version) return undefined
-  const { version, came, left, typing } = told
+function updatedPresence(known: Presence | undefined, update: Presence | PresenceChanges): Presence | undefined {
+  if ('who' in update) return update
+  if (update.since !== known?.version) return undefined
+  const { version, came, left, typing } = update
   const gone = new Set(left)
   return { version, who: [...known.who.filter((nick) => !gone.has(nick)), ...came], typing }
 }
 
-function tell(seat: Seat, state: StateEvent): void {
-  if (seat.state === state) return
-  seat.state = state
-  seat.listener.take(state)
+function tellState(follower: Follower, state: StateEvent): void {
+  if (follower.state === state) return
+  follower.state = state
+  follower.listener.onEvent(state)
 }
 
-function tellPresence(seat: Seat, attendance: Attendance | undefined): void {
-  if (!attendance || !seat.presence || seat.state !== CONNECTED || seat.version === attendance.version) return
-  seat.version = attendance.version
-  seat.listener.take({ type: 'presence', who: attendance.who, typing: attendance.typing })
+function tellPresence(follower: Follower, presence: Presence | undefined): void {
+  if (!presence || !follower.wantsPresence || follower.state !== CONNECTED || follower.presenceVersion === presence.version) return
+  follower.presenceVersion = presence.version
+  follower.listener.onEvent({ type: 'presence', who: presence.who, typing: presence.typing })
 }

@@ -1,24 +1,24 @@
 /**
- * What somebody has said and the room does not have yet: shown at once, kept in the browser's storage, sent in order, each once.
- * Knows entries and their order; how one is posted is the connection's affair, where they are kept the shelf's, how they look the page's.
+ * The messages that somebody has sent and that the room does not have yet. They are stored in the browser, and posted in order, each once.
+ * Knows the entries and their order. A connection posts them, page-storage.ts stores them, and the page shows them.
  */
 import { newCid, RoomError, type Connection } from './client.ts'
-import { Shelf } from './page-storage.ts'
+import { PageStorage } from './page-storage.ts'
 
-/** How often a page says that it is there, in ms. */
-const BEAT = 3000
+/** The default time between two heartbeats, in ms. */
+const HEARTBEAT = 3000
 
-/** For how long what a page left is kept for the page that comes in its place (a reload), and not for others. */
-const FOR_A_RELOAD = 10_000
+/** After a page was closed, its entries wait for so many ms for its reload, before another page takes them over. */
+const RELOAD_TIME = 10_000
 
 export interface OutboxEntry {
-  /** Its identity, here and in the room: the message that it becomes carries it. */
+  /** Its id, here and in the room: its message has the same. */
   readonly cid: string
   readonly nick: string
   readonly msg: string
-  /** When it was said, in ms since the epoch. */
+  /** When it was sent, in ms since the epoch. */
   readonly at: number
-  /** `failed`: the room refused it, and somebody has to decide. All else is `sending`, however long it takes. */
+  /** `failed`: the server refused it, and somebody has to decide what to do. Until then it is `sending`, however long that takes. */
   readonly state: 'sending' | 'failed'
   /** Why it failed. */
   readonly error?: Error
@@ -26,80 +26,81 @@ export interface OutboxEntry {
 
 export interface OutboxOptions {
   readonly connection: Connection
-  /** Where entries outlive the page: `localStorage`. Without one, or where it is blocked or full, they live as long as the page. */
+  /** Where entries are stored to outlive the page: `localStorage`. Without it, or when it is full, they live as long as the page. */
   readonly storage?: Storage | undefined
-  /** Under which name they are kept: another one for each room, and for each server on one origin. */
+  /** The key in the storage: a different one for each room and server. */
   readonly key: string
-  /** Called with all entries each time that one of them changes, in the order in which they were said. */
+  /** Called with all entries after each change, oldest first. */
   readonly changed: (entries: readonly OutboxEntry[]) => void
-  /** Milliseconds from one look after pages that are gone to the next. @default 3000 */
+  /** Milliseconds between two heartbeats; with each, the entries of pages that are gone are taken over. @default 3000 */
   readonly beat?: number
-  /** Milliseconds for which what a page left is kept for its reload, before another page sends it. @default 10000 */
+  /** Milliseconds for which the entries of a closed page wait for its reload, before another page takes them over. @default 10000 */
   readonly reload?: number
 }
 
 export interface Outbox {
-  /** Takes a message to be sent; returns its cid. */
+  /** Adds a message, and posts it. @returns its cid */
   add(msg: string, nick: string): string
-  /** Tries a failed entry again, or at once one that waits for its next try. */
+  /** Posts a failed entry again, or at once one that waits for a retry. */
   retry(cid: string): void
-  /** Takes an entry out. One that is under way may have reached the room already. */
+  /** Removes an entry. If it is being posted, the room may have it already. */
   cancel(cid: string): void
-  /** Those that the room does not have yet, in the order in which they were said. */
+  /** The entries that the room does not have yet, oldest first. */
   readonly entries: readonly OutboxEntry[]
-  /** Stops sending. What is left is kept for the next page. */
+  /** Stops posting. The entries that are left stay in the storage for the next page. */
   close(): void
 }
 
 /**
- * Opens the outbox of a room, and goes on with what earlier pages left. Join before, so that it is posted under our session.
+ * Opens the outbox of a room, with the entries of earlier pages. Join first, so that they are posted in our session.
  *
- * An entry goes when the connection has delivered its message, or somebody cancelled it. One that the room refuses (too large, the nick
- * taken) fails and lets those behind it pass; whatever else keeps a message from its room is waited for, in order, for ever.
+ * An entry is removed when the connection has delivered its message, or when it is cancelled. One that the server refuses (too large, nick
+ * taken) fails, and the next ones are posted. After any other error it is posted again, in order, without a limit.
  *
- * An entry is stored once, however often it is sent, for as long as the server knows its cid (PROTOCOL.md, What holds, 7). One whose answer was
- * lost, and that is sent again only after a restart of the server and a whole backlog of other messages, stands in the room twice: nothing is lost.
+ * A message is stored once, however often it is posted, as long as the server knows its cid (PROTOCOL.md, "What holds"). If its answer was lost,
+ * and it is posted again only after a restart of the server and a whole backlog of other messages, it is stored twice.
  *
  * @example
  * const room = connect('.', { room: 'lobby', hub: sharedHub('.') })
  * const out = outbox({ connection: room, storage: localStorage, key: 'roomfile.outbox lobby', changed: show })
- * out.add('**hello**', 'ann') // `show` has been called with it when this returns
+ * out.add('**hello**', 'ann') // calls `show` before it returns
  */
 export function outbox(options: OutboxOptions): Outbox {
-  return new KeptOutbox(options)
+  return new StoredOutbox(options)
 }
 
-/** An entry as it is kept: a refusal without its class. */
-interface Kept {
+/** An entry as it is stored. */
+interface StoredEntry {
   readonly cid: string
   readonly nick: string
   readonly msg: string
   readonly at: number
+  /** The error of a failed entry. */
   readonly refused?: readonly [status: number, code: string, message: string]
 }
 
-class KeptOutbox implements Outbox {
+class StoredOutbox implements Outbox {
   readonly #connection: Connection
   readonly #changed: (entries: readonly OutboxEntry[]) => void
-  readonly #shelf: Shelf<Kept>
-  readonly #beats: ReturnType<typeof setInterval>
+  readonly #storage: PageStorage<StoredEntry>
+  readonly #heartbeats: ReturnType<typeof setInterval>
   readonly #reload: number
-  readonly #closing = new AbortController()
-  /** Those that the room has, but has not told us of. */
+  readonly #closed = new AbortController()
+  /** The cids of entries that the server has stored, and the connection has not delivered yet. */
   readonly #posted = new Set<string>()
   #entries: readonly OutboxEntry[] = []
-  #posting: { cid: string; ends: AbortController } | undefined
+  #posting: { cid: string; controller: AbortController } | undefined
 
-  constructor({ connection, storage, key, changed, beat = BEAT, reload = FOR_A_RELOAD }: OutboxOptions) {
+  constructor({ connection, storage, key, changed, beat = HEARTBEAT, reload = RELOAD_TIME }: OutboxOptions) {
     this.#connection = connection
     this.#changed = changed
-    this.#shelf = new Shelf(storage, key, newCid())
+    this.#storage = new PageStorage(storage, key, newCid())
     this.#reload = reload
-    this.#beats = setInterval(() => this.#beat(), beat)
-    const { signal } = this.#closing
-    globalThis.addEventListener?.('pagehide', () => this.#shelf.leave(), { signal })
-    globalThis.addEventListener?.('pageshow', (event) => event.persisted && this.#comeBack(), { signal })
-    this.#adopt(this.#shelf.takeOver(0))
+    this.#heartbeats = setInterval(() => this.#heartbeat(), beat)
+    const { signal } = this.#closed
+    globalThis.addEventListener?.('pagehide', () => this.#storage.leave(), { signal })
+    globalThis.addEventListener?.('pageshow', (event) => event.persisted && this.#restore(), { signal })
+    this.#addStored(this.#storage.takeOver(0))
   }
 
   get entries(): readonly OutboxEntry[] {
@@ -118,47 +119,46 @@ class KeptOutbox implements Outbox {
   }
 
   cancel(cid: string): void {
-    if (this.#posting?.cid === cid) this.#posting.ends.abort()
+    if (this.#posting?.cid === cid) this.#posting.controller.abort()
     this.#set(this.#entries.filter((entry) => entry.cid !== cid))
   }
 
   close(): void {
-    this.#closing.abort()
-    clearInterval(this.#beats)
-    this.#shelf.leave()
+    this.#closed.abort()
+    clearInterval(this.#heartbeats)
+    this.#storage.leave()
   }
 
-  /** Says that we live, and looks after those who do not. */
-  #beat(): void {
-    if (this.#entries.length > 0) this.#keep()
-    this.#adopt(this.#shelf.takeOver(this.#reload))
+  #heartbeat(): void {
+    if (this.#entries.length > 0) this.#store()
+    this.#addStored(this.#storage.takeOver(this.#reload))
   }
 
-  /** Out of the back/forward cache: what we had may be another page's by now. */
-  #comeBack(): void {
-    const left = new Set(this.#shelf.takeBack()?.map(({ cid }) => cid))
+  /** After the back/forward cache: another page may have taken over our entries. */
+  #restore(): void {
+    const left = new Set(this.#storage.items()?.map(({ cid }) => cid))
     this.#set(this.#entries.filter(({ cid }) => left.has(cid)))
   }
 
-  #adopt(kept: readonly Kept[]): void {
+  #addStored(stored: readonly StoredEntry[]): void {
     const known = new Set(this.#entries.map(({ cid }) => cid))
-    const found = kept.filter(({ cid }) => !known.has(cid))
-    if (found.length > 0) this.#set([...this.#entries, ...found.map(opened)].toSorted((a, b) => a.at - b.at))
+    const found = stored.filter(({ cid }) => !known.has(cid))
+    if (found.length > 0) this.#set([...this.#entries, ...found.map(entryOf)].toSorted((a, b) => a.at - b.at))
   }
 
   #set(entries: readonly OutboxEntry[]): void {
     this.#entries = entries
-    this.#keep()
+    this.#store()
     this.#changed(entries)
-    void this.#send()
+    void this.#postAll()
   }
 
-  #keep(): void {
-    this.#shelf.keep(this.#entries.filter(({ cid }) => !this.#posted.has(cid)).map(keptOf))
+  #store(): void {
+    this.#storage.store(this.#entries.filter(({ cid }) => !this.#posted.has(cid)).map(storedOf))
   }
 
-  async #send(): Promise<void> {
-    while (!this.#posting && !this.#closing.signal.aborted) {
+  async #postAll(): Promise<void> {
+    while (!this.#posting && !this.#closed.signal.aborted) {
       const next = this.#entries.find(({ cid, state }) => state === 'sending' && !this.#posted.has(cid))
       if (!next) return
       await this.#post(next)
@@ -166,36 +166,36 @@ class KeptOutbox implements Outbox {
   }
 
   async #post({ cid, msg, nick }: OutboxEntry): Promise<void> {
-    const ends = new AbortController()
-    const signal = AbortSignal.any([ends.signal, this.#closing.signal])
-    this.#posting = { cid, ends }
+    const controller = new AbortController()
+    const signal = AbortSignal.any([controller.signal, this.#closed.signal])
+    this.#posting = { cid, controller }
     try {
       const { timestamp } = await this.#connection.post(msg, { cid, nick, tries: Infinity, signal })
       this.#posted.add(cid)
-      this.#keep()
+      this.#store()
       void this.#awaitDelivery(cid, timestamp)
     } catch (error) {
       if (signal.aborted) return
       if (error instanceof RoomError) this.#set(this.#entries.map((entry) => (entry.cid === cid ? failed(entry, error) : entry)))
-      else this.close() // the connection has ended, and we with it
+      else this.close() // the connection has been closed
     } finally {
       this.#posting = undefined
     }
   }
 
-  /** Between its answer and its delivery a message is on its way to the page: there must be no moment in which it is nowhere. */
+  /** The entry stays until its message is delivered, so that there is no moment in which the page shows neither. */
   async #awaitDelivery(cid: string, timestamp: number): Promise<void> {
     await this.#connection.delivered(timestamp)
     this.#posted.delete(cid)
-    if (!this.#closing.signal.aborted) this.#set(this.#entries.filter((entry) => entry.cid !== cid))
+    if (!this.#closed.signal.aborted) this.#set(this.#entries.filter((entry) => entry.cid !== cid))
   }
 }
 
-function keptOf({ cid, nick, msg, at, error }: OutboxEntry): Kept {
+function storedOf({ cid, nick, msg, at, error }: OutboxEntry): StoredEntry {
   return { cid, nick, msg, at, ...(error instanceof RoomError ? { refused: [error.status, error.code, error.message] } : {}) }
 }
 
-function opened({ cid, nick, msg, at, refused }: Kept): OutboxEntry {
+function entryOf({ cid, nick, msg, at, refused }: StoredEntry): OutboxEntry {
   const entry = sending({ cid, nick, msg, at })
   return refused ? failed(entry, new RoomError(...refused)) : entry
 }

@@ -1,80 +1,83 @@
 /**
- * Where pages of one origin keep what must outlive them: each page has a shelf of its own, and takes over those of pages that are gone.
- * Knows storage, and which pages live; does not know what is kept. Where storage is blocked or full nothing is kept, and nobody need care.
+ * Items that outlive the page that stored them. Each page has its own entry in the storage of the origin, with the time of its latest
+ * heartbeat, and takes over the entries of pages that are gone.
+ * Where storage is blocked or full, nothing is stored; this is no error.
  */
 
-/** After how long a silence a page is taken for gone, in ms. A browser lets a hidden page speak once a minute. */
-const SILENCE = 90_000
+/** After so many ms without a heartbeat a page has crashed. In a hidden page, timers may fire only once a minute. */
+const PAGE_TIMEOUT = 90_000
 
-interface Kept<T> {
-  /** When the page last said that it is there, or that it goes. */
+/** What is stored for one page. */
+interface Entry<T> {
+  /** The time of the latest heartbeat, or of `leave()`. */
   readonly beat: number
+  /** Whether the page has been closed. */
   readonly isLeft: boolean
   readonly items: readonly T[]
 }
 
-export class Shelf<T> {
+export class PageStorage<T> {
   readonly #storage: Storage | undefined
+  /** How the keys of all pages begin, and the key of this page. */
   readonly #prefix: string
-  readonly #name: string
+  readonly #key: string
 
   /**
-   * @param key what all shelves of this kind are named by
-   * @param page another one for each page
+   * @param key the same for all pages that may take over each other's items
+   * @param page an id of this page
    */
   constructor(storage: Storage | undefined, key: string, page: string) {
     this.#storage = storage
     this.#prefix = `${key} `
-    this.#name = `${key} ${page}`
+    this.#key = `${key} ${page}`
   }
 
-  /** Keeps these in place of what was kept before, and says that we are there. */
-  keep(items: readonly T[]): void {
+  /** Stores these items in place of the previous ones. Each call is a heartbeat as well. */
+  store(items: readonly T[]): void {
     this.#write({ beat: Date.now(), isLeft: false, items })
   }
 
-  /** Leaves what is kept to whoever comes next. */
+  /** The page is closed, or goes into the back/forward cache: other pages may take over its items. */
   leave(): void {
-    this.#write({ beat: Date.now(), isLeft: true, items: this.takeBack() ?? [] })
+    this.#write({ beat: Date.now(), isLeft: true, items: this.items() ?? [] })
   }
 
-  /** Takes back what we left; undefined when somebody else has taken it. */
-  takeBack(): readonly T[] | undefined {
-    return this.#read(this.#name)?.items
+  /** The items of this page; undefined when another page has taken them over. */
+  items(): readonly T[] | undefined {
+    return this.#read(this.#key)?.items
   }
 
   /**
-   * Takes over what pages left that are gone. What two take at once, both have.
-   * @param age how long ago a page must have said that it goes, in ms
+   * Takes over the items of pages that are gone. Two pages that do so at the same moment may both get them.
+   * @param age ms since a page was closed, at least
    */
   takeOver(age: number): T[] {
     const now = Date.now()
-    const names = this.#try((storage) => Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '')) ?? []
-    const others = names.filter((name) => name.startsWith(this.#prefix) && name !== this.#name)
-    return others.flatMap((name) => {
-      const kept = this.#read(name)
-      if (kept && Math.abs(now - kept.beat) < (kept.isLeft ? age : SILENCE)) return []
-      this.#try((storage) => storage.removeItem(name))
-      return [...(kept?.items ?? [])]
+    const keys = this.#try((storage) => Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '')) ?? []
+    const others = keys.filter((key) => key.startsWith(this.#prefix) && key !== this.#key)
+    return others.flatMap((key) => {
+      const entry = this.#read(key)
+      if (entry && Math.abs(now - entry.beat) < (entry.isLeft ? age : PAGE_TIMEOUT)) return []
+      this.#try((storage) => storage.removeItem(key))
+      return [...(entry?.items ?? [])]
     })
   }
 
-  #read(name: string): Kept<T> | undefined {
-    const text = this.#try((storage) => storage.getItem(name))
+  #read(key: string): Entry<T> | undefined {
+    const text = this.#try((storage) => storage.getItem(key))
     if (typeof text !== 'string') return undefined
     try {
-      const kept = JSON.parse(text) as Partial<Kept<T>>
-      if (typeof kept.beat !== 'number' || !Array.isArray(kept.items)) return undefined
-      return { beat: kept.beat, isLeft: kept.isLeft === true, items: kept.items }
+      const entry = JSON.parse(text) as Partial<Entry<T>>
+      if (typeof entry.beat !== 'number' || !Array.isArray(entry.items)) return undefined
+      return { beat: entry.beat, isLeft: entry.isLeft === true, items: entry.items }
     } catch {
-      return undefined // somebody else's, under our name
+      return undefined // not written by us
     }
   }
 
-  #write(kept: Kept<T>): void {
-    const written = kept.items.length > 0 && this.#try((storage) => (storage.setItem(this.#name, JSON.stringify(kept)), true))
-    // What there is no place for must not leave behind what was true before.
-    if (!written) this.#try((storage) => storage.removeItem(this.#name))
+  #write(entry: Entry<T>): void {
+    const isWritten = entry.items.length > 0 && this.#try((storage) => (storage.setItem(this.#key, JSON.stringify(entry)), true))
+    if (!isWritten) this.#try((storage) => storage.removeItem(this.#key)) // what does not fit must not leave an old entry behind
   }
 
   #try<R>(use: (storage: Storage) => R): R | undefined {

@@ -1,64 +1,71 @@
 /**
- * One poll for many rooms: asks for all that are followed, again and again, and never gives up.
- * In Node each connection has a hub of its own; in a browser all tabs share one, in a SharedWorker.
- * Knows when to ask, and how long to wait; what is asked and told of a room is the room's. Knows no DOM, and posts nothing.
+ * Follows many rooms with one poll at a time, and retries for as long as a room is followed.
+ * In Node each connection has a hub of its own. In a browser all tabs share one, in a SharedWorker.
+ * Knows when to poll and how long to wait. What is asked for a room, and who gets the answer, is decided in hub-room.ts.
  */
 import { ask, RoomError, roomsAt } from './ask.ts'
 import { newCid } from './cid.ts'
-import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } from './hub.ts'
+import type { FollowOptions, Hub, HubOptions, Listener, Session, Subscription } from './hub.ts'
 import { HubRoom } from './hub-room.ts'
-import { delayAfter, FIRST_DELAY, isPassing, jitter, sleep, wake, type Waits } from './retry.ts'
-import type { Line } from './sessions.ts'
-import { roomsIn } from './validate.ts'
-import { wakes } from './wakes.ts'
+import { backoff, FIRST_DELAY, isTemporary, jitter, sleep, wake, type Sleepers } from './retry.ts'
+import type { HubContext } from './sessions.ts'
+import { roomsOf } from './validate.ts'
+import { onWake } from './wakes.ts'
 
-/** As many rooms as the server takes in one poll. */
-const MOST_ROOMS = 100
+/** How many rooms the server accepts in one poll. */
+const MAX_ROOMS = 100
 
+/** How long a poll may take beyond its wait, in ms. */
 const GRACE = 10_000
 
 /**
- * An answer within so many ms came without a wait. A server on its way out answers so with nothing; one that is broken, or two that know
- * different things behind one address, may do so for ever.
+ * A poll that may wait, but is answered within so many ms and without news. An empty answer of this kind comes from a server that is stopping.
+ * Many such answers in a row come from a broken server, or from several behind one address that do not share their data.
+ * In both cases there is a pause before the next poll.
  */
-const HASTE = 100
-const MOST_HASTY = 50
+const FAST_ANSWER = 100
+const MAX_FAST_ANSWERS = 50
 
 export class PollingHub implements Hub {
-  readonly #line: Line
+  readonly #context: HubContext
   readonly #wait: number
   readonly #grace: number
   readonly #rooms = new Map<string, HubRoom>()
-  readonly #waits: Waits = new Set()
+  readonly #sleepers: Sleepers = new Set()
   #isRunning = false
-  /** Whether a poll was answered since somebody wanted to know at once. */
-  #isSure = false
-  #rounds = 0
-  /** How many polls in a row were answered without a wait, and with nothing to read. */
-  #hasty = 0
-  /** Ends the poll under way: there is something else to ask. */
-  #asking = new AbortController()
+  /** Whether a poll was answered since the last `retry()`. Until then polls do not wait, so that we soon know whether we are connected. */
+  #isConfirmed = false
+  /** How many polls in a row were answered fast and without news. */
+  #fastAnswers = 0
+  /** Aborts the poll that is under way. */
+  #poll = new AbortController()
 
-  /** @param url where roomfile is, as `connect` takes it */
+  /** @param url where roomfile is, as for `connect` */
   constructor(url: string, { token, maxAnswer, wait = 25, retryDelay = FIRST_DELAY, grace = GRACE, cid = newCid() }: HubOptions = {}) {
-    const interrupt = (): void => this.#interrupt()
-    this.#line = { address: roomsAt(url), manner: { token, maxAnswer }, cid, firstDelay: retryDelay, waits: this.#waits, interrupt }
+    this.#context = {
+      address: roomsAt(url),
+      server: { token, maxAnswer },
+      cid,
+      firstDelay: retryDelay,
+      sleepers: this.#sleepers,
+      pollAgain: () => this.#pollAgain(),
+    }
     this.#wait = Math.min(60, Math.max(1, wait))
     this.#grace = grace
   }
 
-  follow(name: string, options: FollowOptions, listener: Listener): Following {
+  follow(name: string, options: FollowOptions, listener: Listener): Subscription {
     const room = this.#room(name)
-    const seat = room.seat(listener, options)
+    const follower = room.add(listener, options)
     this.retry()
     if (!this.#isRunning) void this.#run()
     return {
-      speakAs: (nick) => room.sessions.speakAs(seat, nick),
+      setNick: (nick) => room.sessions.setNick(follower, nick),
       close: () => {
-        room.leave(seat)
+        room.remove(follower)
         if (room.isFollowed) return
         if (room.sessions.isEmpty) this.#rooms.delete(room.name)
-        if (!this.#isFollowed()) this.#interrupt()
+        if (!this.#isFollowing()) this.#pollAgain()
       },
     }
   }
@@ -72,86 +79,82 @@ export class PollingHub implements Hub {
   }
 
   retry(): void {
-    this.#isSure = false
-    this.#interrupt()
+    this.#isConfirmed = false
+    this.#pollAgain()
   }
 
-  /** Asks anew, with what there is to ask now. */
-  #interrupt(): void {
-    this.#asking.abort()
-    wake(this.#waits)
+  #pollAgain(): void {
+    this.#poll.abort()
+    wake(this.#sleepers)
   }
 
   #room(name: string): HubRoom {
     const composed = name.normalize('NFC')
-    const room = this.#rooms.get(composed) ?? new HubRoom(composed, this.#line)
+    const room = this.#rooms.get(composed) ?? new HubRoom(composed, this.#context)
     this.#rooms.set(composed, room)
     return room
   }
 
-  #isFollowed(): boolean {
+  #isFollowing(): boolean {
     return [...this.#rooms.values()].some((room) => room.isFollowed)
   }
 
-  /** The loop: asks as long as anybody listens. */
   async #run(): Promise<void> {
     this.#isRunning = true
-    const stopWaking = wakes(() => this.retry())
+    const stopListening = onWake(() => this.retry())
     let failures = 0
-    while (this.#isFollowed()) {
-      this.#asking = new AbortController()
-      const { signal } = this.#asking
+    while (this.#isFollowing()) {
+      this.#poll = new AbortController()
+      const { signal } = this.#poll
       try {
-        await this.#poll(signal)
+        await this.#pollOnce(signal)
         failures = 0
       } catch (error) {
         if (signal.aborted) continue
-        if (isPassing(error)) await this.#pause(error, ++failures)
-        else for (const room of this.#rooms.values()) room.refuse(error as Error)
+        if (isTemporary(error)) await this.#pause(error, ++failures)
+        else for (const room of this.#rooms.values()) room.end(error as Error)
       }
     }
-    stopWaking()
+    stopListening()
     this.#isRunning = false
   }
 
-  async #poll(signal: AbortSignal): Promise<void> {
-    const round = ++this.#rounds
-    const questions = this.#fitRooms().map((room) => room.ask(round))
-    if (questions.length === 0) return sleep(undefined, signal) // all rooms rest
-    const wait = this.#isSure && questions.every(({ isSettled }) => isSettled) ? this.#wait : 0
-    const asked = Date.now()
-    const { address, manner, firstDelay } = this.#line
-    const answer = await ask(`${address}?poll=${questions.map(({ text }) => text).join(',')}&wait=${wait}`, {
-      ...manner,
+  async #pollOnce(signal: AbortSignal): Promise<void> {
+    const polls = this.#roomsToPoll().map((room) => room.nextPoll())
+    if (polls.length === 0) return sleep(undefined, signal) // all rooms are paused
+    const wait = this.#isConfirmed && polls.every(({ mayWait }) => mayWait) ? this.#wait : 0
+    const started = Date.now()
+    const { address, server, firstDelay } = this.#context
+    const answer = await ask(`${address}?poll=${polls.map(({ text }) => text).join(',')}&wait=${wait}`, {
+      ...server,
       timeout: wait * 1000 + this.#grace,
       signal,
     })
-    const rooms = roomsIn(answer)
-    this.#isSure = true
-    const read = questions.map(({ room, seats }) => room.take(seats, rooms.get(room.name)))
-    const isHasty = wait > 0 && !read.includes(true) && Date.now() - asked < HASTE
-    this.#hasty = isHasty ? this.#hasty + 1 : 0
-    if (isHasty && (rooms.size === 0 || this.#hasty > MOST_HASTY)) await sleep(jitter(firstDelay), signal, this.#waits)
+    const rooms = roomsOf(answer)
+    this.#isConfirmed = true
+    const hasNews = polls.map(({ room, followers }) => room.receive(followers, rooms.get(room.name))).includes(true)
+    const isFast = wait > 0 && !hasNews && Date.now() - started < FAST_ANSWER
+    this.#fastAnswers = isFast ? this.#fastAnswers + 1 : 0
+    if (isFast && (rooms.size === 0 || this.#fastAnswers > MAX_FAST_ANSWERS)) await sleep(jitter(firstDelay), signal, this.#sleepers)
   }
 
-  /** The rooms to ask for. Those that a poll cannot say, or has no place for, are refused here: all others are asked for with them. */
-  #fitRooms(): HubRoom[] {
-    const rooms = [...this.#rooms.values()].filter(({ isAsked }) => isAsked)
-    const sayable = rooms.filter(isSayable)
-    for (const room of rooms)
-      if (!isSayable(room))
-        room.refuse(new RoomError(400, 'bad_room', 'a room is named by 1 to 64 letters, digits, _ or -, and does not begin with -'))
-    for (const room of sayable.slice(MOST_ROOMS)) room.refuse(new RoomError(400, 'bad_poll', `one browser can follow ${MOST_ROOMS} rooms`))
-    return sayable.slice(0, MOST_ROOMS)
+  /** Ends the rooms that cannot be in a poll: the server would refuse the whole poll, with all other rooms. */
+  #roomsToPoll(): HubRoom[] {
+    const rooms = [...this.#rooms.values()].filter(({ isPolled }) => isPolled)
+    const valid = rooms.filter(canBePolled)
+    const reason = 'a room is named by 1 to 64 letters, digits, _ or -, and does not begin with -'
+    for (const room of rooms) if (!canBePolled(room)) room.end(new RoomError(400, 'bad_room', reason))
+    for (const room of valid.slice(MAX_ROOMS)) room.end(new RoomError(400, 'bad_poll', `one browser can follow ${MAX_ROOMS} rooms`))
+    return valid.slice(0, MAX_ROOMS)
   }
 
   async #pause(error: Error, failures: number): Promise<void> {
-    const delay = delayAfter(failures - 1, this.#line.firstDelay, error)
-    for (const room of this.#rooms.values()) room.waiting(delay, failures, error)
-    await sleep(delay, undefined, this.#waits)
-    for (const room of this.#rooms.values()) room.connecting()
+    const delay = backoff(failures - 1, this.#context.firstDelay, error)
+    for (const room of this.#rooms.values()) room.tellWaiting(delay, failures, error)
+    await sleep(delay, undefined, this.#sleepers)
+    for (const room of this.#rooms.values()) room.tellConnecting()
   }
 }
 
-/** Whether a name can stand in a poll, which separates rooms by commas and what is asked of each by colons. */
-const isSayable = ({ name }: HubRoom): boolean => !/[,:]/.test(name)
+/** In a poll, commas separate the rooms and colons the parts of one room. */
+const canBePolled = ({ name }: HubRoom): boolean => !/[,:]/.test(name)

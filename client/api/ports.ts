@@ -1,83 +1,85 @@
 /**
- * A hub at the other end of a port: what the two ends say to each other, and how each of them behaves as if the other were here.
- * Knows ports and who has fallen silent; knows no workers, no pages and no requests.
+ * A hub at the other end of a message port: the messages, and both ends. `PortServer` is the end in the SharedWorker, where the hubs are;
+ * `PortHub` is the end in a tab.
+ * A port does not say when its other end is gone. So a tab sends heartbeats, which are answered, and each end has a timeout.
+ * Knows ports and heartbeats; knows no workers, pages or requests.
  */
 import { RoomError } from './ask.ts'
 import type { RoomEvent } from './events.ts'
 import { newCid } from './cid.ts'
-import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } from './hub.ts'
+import type { FollowOptions, Hub, HubOptions, Listener, Session, Subscription } from './hub.ts'
 
-/** What a tab says. `id` names one of its followings, `call` one of its questions. */
+/** A message from a tab. `id` is the number of a subscription, `call` that of a join or leave. */
 type ToHub =
   | { type: 'hello'; url: string; options: HubOptions }
   | { type: 'follow'; id: number; room: string; options: FollowOptions }
-  | { type: 'speak'; id: number; nick: string | undefined }
+  | { type: 'setNick'; id: number; nick: string | undefined }
   | { type: 'close'; id: number }
   | { type: 'join' | 'leave'; call: number; room: string; nick: string }
-  | { type: 'drop'; call: number }
+  | { type: 'cancel'; call: number }
   | { type: 'retry' }
-  | { type: 'beat' }
+  | { type: 'heartbeat' }
 
-/** What it is told. `forgotten`: it was silent for so long that it was taken for dead, and has to begin again. */
+/** A message to a tab. `expired`: its subscriptions were closed, since no heartbeat came in time. */
 type FromHub =
-  | { type: 'beat'; cid: string }
+  | { type: 'heartbeat'; cid: string }
   | { type: 'event'; id: number; event: Packed<RoomEvent> }
   | { type: 'end'; id: number; error: PackedError }
   | { type: 'done'; call: number; session?: Session | undefined; error?: PackedError }
-  | { type: 'forgotten' }
+  | { type: 'expired' }
 
+/** An error for a port, which would make a plain Error of a RoomError. */
 interface PackedError {
   readonly message: string
+  /** What a RoomError has beside its message. */
   readonly refusal?: readonly [status: number, code: string, retryAfter: number]
 }
 
-/** An event as it goes through a port, which would turn a RoomError into any Error. */
 type Packed<E> = E extends { error?: Error } ? Omit<E, 'error'> & { error?: PackedError } : E
 
-/** How often a tab says that it is there, in ms, and is told so. */
-const BEAT = 5000
-/** After how long a silence a tab is taken for gone, in ms. Browsers let a hidden tab speak once a minute. */
-const SILENCE = 150_000
+/** The default time between two heartbeats, in ms. */
+const HEARTBEAT = 5000
+/** After so many ms without a message, the subscriptions of a tab are closed. In a hidden tab, timers may fire only once a minute. */
+const TAB_TIMEOUT = 150_000
 
-/** The end of the tabs: hubs by address, and the ports of those who use them. */
+/** The end in the worker: one hub for each server's address and token, whichever tabs use it. */
 export class PortServer {
-  readonly #hubFor: (url: string, options: HubOptions) => Hub
+  readonly #newHub: (url: string, options: HubOptions) => Hub
   readonly #hubs = new Map<string, { hub: Hub; cid: string }>()
 
-  /** @param hubFor makes the hub of an address, once for all tabs */
-  constructor(hubFor: (url: string, options: HubOptions) => Hub) {
-    this.#hubFor = hubFor
+  constructor(newHub: (url: string, options: HubOptions) => Hub) {
+    this.#newHub = newHub
   }
 
-  /** Serves a tab for as long as it is heard. A tab that goes says so; one that crashes falls silent. */
+  /** Serves the tab at the other end, for as long as it exists. */
   serve(port: MessagePort): void {
     let tab: Tab | undefined
     port.addEventListener('message', ({ data }: MessageEvent<ToHub>) => {
       if (data.type === 'hello') tab = new Tab(port, this.#hub(data.url, data.options))
-      tab?.hear(data)
+      tab?.receive(data)
     })
     port.start()
   }
 
   #hub(url: string, options: HubOptions): { hub: Hub; cid: string } {
     const key = JSON.stringify([url, options.token])
-    // The first tab's cid is everybody's: two that open at once in a new browser would otherwise be two strangers.
+    // All tabs get the cid of the first one: in a new browser each tab has made one of its own.
     const cid = options.cid ?? newCid()
-    const found = this.#hubs.get(key) ?? { hub: this.#hubFor(url, { ...options, cid }), cid }
+    const found = this.#hubs.get(key) ?? { hub: this.#newHub(url, { ...options, cid }), cid }
     this.#hubs.set(key, found)
     return found
   }
 }
 
-/** One tab, as the hub's end sees it. */
+/** One tab, in the worker. */
 class Tab {
   readonly #port: MessagePort
   readonly #hub: Hub
   readonly #cid: string
-  readonly #followings = new Map<number, Following>()
+  readonly #subscriptions = new Map<number, Subscription>()
   readonly #calls = new Map<number, AbortController>()
-  #silence: ReturnType<typeof setTimeout> | undefined
-  #isForgotten = false
+  #timeout: ReturnType<typeof setTimeout> | undefined
+  #isExpired = false
 
   constructor(port: MessagePort, { hub, cid }: { hub: Hub; cid: string }) {
     this.#port = port
@@ -85,188 +87,190 @@ class Tab {
     this.#cid = cid
   }
 
-  hear(said: ToHub): void {
-    clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.#forget(), SILENCE)
-    if (this.#isForgotten) {
-      this.#isForgotten = false
-      this.#say({ type: 'forgotten' })
+  receive(message: ToHub): void {
+    clearTimeout(this.#timeout)
+    this.#timeout = setTimeout(() => this.#expire(), TAB_TIMEOUT)
+    if (this.#isExpired) {
+      this.#isExpired = false
+      this.#send({ type: 'expired' })
     }
-    switch (said.type) {
+    switch (message.type) {
       case 'hello':
-      case 'beat':
-        return this.#say({ type: 'beat', cid: this.#cid })
+      case 'heartbeat':
+        return this.#send({ type: 'heartbeat', cid: this.#cid })
       case 'follow':
-        return this.#follow(said.id, said.room, said.options)
-      case 'speak':
-        return this.#followings.get(said.id)?.speakAs(said.nick)
+        return this.#follow(message.id, message.room, message.options)
+      case 'setNick':
+        return this.#subscriptions.get(message.id)?.setNick(message.nick)
       case 'close':
-        this.#followings.get(said.id)?.close()
-        this.#followings.delete(said.id)
+        this.#subscriptions.get(message.id)?.close()
+        this.#subscriptions.delete(message.id)
         return
       case 'join':
-        return this.#answer(said.call, (signal) => this.#hub.join(said.room, said.nick, signal))
+        return this.#call(message.call, (signal) => this.#hub.join(message.room, message.nick, signal))
       case 'leave':
-        return this.#answer(said.call, () => this.#hub.leave(said.room, said.nick).then(() => undefined))
-      case 'drop':
-        return this.#calls.get(said.call)?.abort()
+        return this.#call(message.call, () => this.#hub.leave(message.room, message.nick).then(() => undefined))
+      case 'cancel':
+        return this.#calls.get(message.call)?.abort()
       case 'retry':
         return this.#hub.retry()
     }
   }
 
-  /** It is gone, or looks so: nobody listens in its place any more. */
-  #forget(): void {
-    this.#isForgotten = true
-    for (const following of this.#followings.values()) following.close()
+  /** The tab has crashed, or was suspended. */
+  #expire(): void {
+    this.#isExpired = true
+    for (const subscription of this.#subscriptions.values()) subscription.close()
     for (const call of this.#calls.values()) call.abort()
-    this.#followings.clear()
+    this.#subscriptions.clear()
   }
 
   #follow(id: number, room: string, options: FollowOptions): void {
     const listener: Listener = {
-      take: (event) => this.#say({ type: 'event', id, event: packed(event) }),
-      end: (error) => {
-        this.#followings.delete(id)
-        this.#say({ type: 'end', id, error: packedError(error) })
+      onEvent: (event) => this.#send({ type: 'event', id, event: packed(event) }),
+      onEnd: (error) => {
+        this.#subscriptions.delete(id)
+        this.#send({ type: 'end', id, error: packedError(error) })
       },
     }
-    this.#followings.set(id, this.#hub.follow(room, options, listener))
+    this.#subscriptions.set(id, this.#hub.follow(room, options, listener))
   }
 
-  #answer(call: number, work: (signal: AbortSignal) => Promise<Session | undefined>): void {
-    const ends = new AbortController()
-    this.#calls.set(call, ends)
-    work(ends.signal)
+  #call(call: number, work: (signal: AbortSignal) => Promise<Session | undefined>): void {
+    const controller = new AbortController()
+    this.#calls.set(call, controller)
+    work(controller.signal)
       .then(
-        (session) => this.#say({ type: 'done', call, session }),
-        (error: Error) => this.#say({ type: 'done', call, error: packedError(error) }),
+        (session) => this.#send({ type: 'done', call, session }),
+        (error: Error) => this.#send({ type: 'done', call, error: packedError(error) }),
       )
       .finally(() => this.#calls.delete(call))
   }
 
-  #say(message: FromHub): void {
-    post(this.#port, message)
+  #send(message: FromHub): void {
+    send(this.#port, message)
   }
 }
 
 export interface PortHubOptions {
-  /** Where roomfile is, as an absolute address. */
+  /** The absolute address of the server. */
   readonly url: string
   readonly hub: HubOptions
-  /** Milliseconds from one look after the other end to the next. @default 5000 */
+  /** Milliseconds between two heartbeats. One that is not answered before the next is due is a timeout. @default 5000 */
   readonly beat?: number | undefined
-  /** Called when the other end says who we are. */
-  readonly known: (cid: string) => void
-  /** Called when the other end has forgotten us: all followings have to be begun again. */
-  readonly forgotten: () => void
-  /** Called when the other end is silent; what was asked of it is rejected afterwards. */
-  readonly silent: () => void
+  /** Called for each answer to a heartbeat. @param cid our identity, which all tabs share */
+  readonly onHeartbeat: (cid: string) => void
+  /** Called when our subscriptions were closed, since no heartbeat of ours came in time: follow all rooms again. */
+  readonly onExpired: () => void
+  /** Called when a heartbeat was not answered in time: close this hub, and use another one. */
+  readonly onTimeout: () => void
 }
 
-/** A tab's end: a hub like any other. */
+/** The end in a tab. */
 export class PortHub implements Hub {
   readonly #port: MessagePort
   readonly #options: PortHubOptions
   readonly #listeners = new Map<number, Listener>()
-  readonly #calls = new Map<number, (message: FromHub & { type: 'done' }) => void>()
-  readonly #beats: ReturnType<typeof setInterval>
+  readonly #calls = new Map<number, (answer: FromHub & { type: 'done' }) => void>()
+  readonly #heartbeats: ReturnType<typeof setInterval>
+  /** The number of the latest subscription or call. */
   #count = 0
-  #isHeard = false
+  /** Whether there was a message since the latest heartbeat. */
+  #isAnswered = false
 
   constructor(port: MessagePort, options: PortHubOptions) {
     this.#port = port
     this.#options = options
-    port.addEventListener('message', ({ data }: MessageEvent<FromHub>) => this.#hear(data))
+    port.addEventListener('message', ({ data }: MessageEvent<FromHub>) => this.#receive(data))
     port.start()
-    this.#say({ type: 'hello', url: options.url, options: options.hub })
-    this.#beats = setInterval(() => this.#beat(), options.beat ?? BEAT)
+    this.#send({ type: 'hello', url: options.url, options: options.hub })
+    this.#heartbeats = setInterval(() => this.#heartbeat(), options.beat ?? HEARTBEAT)
   }
 
-  follow(room: string, options: FollowOptions, listener: Listener): Following {
+  follow(room: string, options: FollowOptions, listener: Listener): Subscription {
     const id = ++this.#count
     this.#listeners.set(id, listener)
-    this.#say({ type: 'follow', id, room, options })
+    this.#send({ type: 'follow', id, room, options })
     return {
-      speakAs: (nick) => this.#say({ type: 'speak', id, nick }),
+      setNick: (nick) => this.#send({ type: 'setNick', id, nick }),
       close: () => {
         this.#listeners.delete(id)
-        this.#say({ type: 'close', id })
+        this.#send({ type: 'close', id })
       },
     }
   }
 
   async join(room: string, nick: string, signal?: AbortSignal): Promise<Session> {
-    const session = await this.#ask('join', room, nick, signal)
+    const session = await this.#call('join', room, nick, signal)
     if (!session) throw new Error('a join was answered without a session')
     return session
   }
 
   async leave(room: string, nick: string): Promise<void> {
-    await this.#ask('leave', room, nick)
+    await this.#call('leave', room, nick)
   }
 
   retry(): void {
-    this.#say({ type: 'retry' })
+    this.#send({ type: 'retry' })
   }
 
-  /** Has nothing to do with the other end any more. */
+  /** Closes the port. Calls that are not answered are rejected. */
   close(): void {
-    clearInterval(this.#beats)
+    clearInterval(this.#heartbeats)
     this.#listeners.clear()
     this.#port.close()
     for (const [call, answer] of this.#calls) answer({ type: 'done', call, error: { message: 'the shared poll has ended' } })
   }
 
-  #ask(type: 'join' | 'leave', room: string, nick: string, signal?: AbortSignal): Promise<Session | undefined> {
+  #call(type: 'join' | 'leave', room: string, nick: string, signal?: AbortSignal): Promise<Session | undefined> {
     return new Promise((resolve, reject) => {
       const call = ++this.#count
-      const drop = (): void => {
+      const cancel = (): void => {
         this.#calls.delete(call)
-        this.#say({ type: 'drop', call })
+        this.#send({ type: 'cancel', call })
         reject(signal?.reason as Error)
       }
-      signal?.addEventListener('abort', drop)
+      signal?.addEventListener('abort', cancel)
       this.#calls.set(call, ({ session, error }) => {
-        signal?.removeEventListener('abort', drop)
+        signal?.removeEventListener('abort', cancel)
         this.#calls.delete(call)
         if (error) reject(unpackedError(error))
         else resolve(session)
       })
-      this.#say({ type, call, room, nick })
+      this.#send({ type, call, room, nick })
     })
   }
 
-  #hear(message: FromHub): void {
-    this.#isHeard = true
+  #receive(message: FromHub): void {
+    this.#isAnswered = true
     switch (message.type) {
-      case 'beat':
-        return this.#options.known(message.cid)
+      case 'heartbeat':
+        return this.#options.onHeartbeat(message.cid)
       case 'event':
-        return this.#listeners.get(message.id)?.take(unpacked(message.event))
+        return this.#listeners.get(message.id)?.onEvent(unpacked(message.event))
       case 'end':
-        this.#listeners.get(message.id)?.end(unpackedError(message.error))
+        this.#listeners.get(message.id)?.onEnd(unpackedError(message.error))
         this.#listeners.delete(message.id)
         return
       case 'done':
         return this.#calls.get(message.call)?.(message)
-      case 'forgotten':
-        return this.#options.forgotten()
+      case 'expired':
+        return this.#options.onExpired()
     }
   }
 
-  #beat(): void {
-    if (!this.#isHeard) return this.#options.silent()
-    this.#isHeard = false
-    this.#say({ type: 'beat' })
+  #heartbeat(): void {
+    if (!this.#isAnswered) return this.#options.onTimeout()
+    this.#isAnswered = false
+    this.#send({ type: 'heartbeat' })
   }
 
-  #say(message: ToHub): void {
-    post(this.#port, message)
+  #send(message: ToHub): void {
+    send(this.#port, message)
   }
 }
 
-function post(port: MessagePort, message: ToHub | FromHub): void {
+function send(port: MessagePort, message: ToHub | FromHub): void {
   port.postMessage(message, [])
 }
 

@@ -1,60 +1,58 @@
 /**
- * The body of an answer as JSON, within a budget: so many bytes, so many values, so deep.
- * Each is counted while the bytes come, before they are parsed; an answer beyond it is cut off.
- * Knows bytes and JSON; does not know what is answered.
+ * Reads the body of an answer as JSON, within limits on its bytes, its values and its depth. They are checked while the body arrives, before
+ * it is parsed; a body beyond a limit is not read any further.
  */
 
 /**
- * The most bytes of an answer (unpacked). A room's file has 8 MiB at most unless its server says otherwise, and a poll tells of several;
- * this is eight of them, and what a phone can bear.
+ * The default limit of bytes, unpacked. A poll can answer for several rooms, whose files have at most 8 MiB each unless the server is
+ * configured otherwise. A phone has enough memory for eight of them.
  */
-export const MOST_ANSWER = 64 * 2 ** 20
+export const MAX_ANSWER = 64 * 2 ** 20
 
-/** The fewest bytes that a value has on average, as in an empty message. `[],[],[],…` would take thirty times its size in memory. */
-const BYTES_A_VALUE = 12
+/** The average size of a value must not be less than this, which is that of an empty message: `[],[],[],…` needs thirty times its size in memory. */
+const MIN_BYTES_PER_VALUE = 12
 
-/** A short answer may be dense. */
-const FEW_VALUES = 10_000
+/** So many values are allowed whatever their size. */
+const MIN_VALUES = 10_000
 
-/** How deep arrays and objects may nest. An answer of ours has five levels, and what somebody wrote into the file by hand. */
-const MOST_LEVELS = 1000
+/** How deep arrays and objects may nest. Our answers have five levels; what somebody wrote into the file may add more. */
+const MAX_DEPTH = 1000
 
-/** How many members an object may have. A poll names 100 rooms; four million keys take twelve seconds to parse. */
-const MOST_MEMBERS = 1000
+/** The most members of one object. A poll has at most 100 rooms; to parse an object of four million keys takes twelve seconds. */
+const MAX_MEMBERS = 1000
 
-/** What JSON is made of, as bytes of UTF-8. */
+/** The characters that structure JSON, as bytes of UTF-8. */
 const [QUOTE, ESCAPE, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a] as const
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d] as const
 
-/** An answer beyond its budget. */
+/** An answer beyond a limit. */
 export class TooLarge extends Error {}
 
 /**
- * Reads the body of an answer.
- * @param most how many bytes it may have
- * @returns undefined when it is no JSON
- * @throws TooLarge as soon as it is beyond its budget; whatever reading throws
+ * @param maxBytes the limit of bytes, unpacked
+ * @returns undefined when the body is not JSON
+ * @throws TooLarge as soon as the body is beyond a limit; whatever reading throws
  */
-export async function jsonOf(response: Response, most: number): Promise<unknown> {
+export async function readJson(response: Response, maxBytes: number): Promise<unknown> {
   const reader = response.body?.getReader()
   if (!reader) return undefined
-  const gauge = new Gauge(most)
-  const bytes = new Bytes()
+  const limits = new JsonLimits(maxBytes)
+  const body = new ByteBuffer()
   try {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
-      gauge.take(value)
-      bytes.add(value)
+      limits.check(value)
+      body.add(value)
     }
   } catch (error) {
-    await reader.cancel(error).catch(() => undefined) // what is broken is cut off already
+    await reader.cancel(error).catch(() => undefined) // it fails when the connection is closed already
     throw error
   }
-  return parsed(bytes.text())
+  return parsed(body.text())
 }
 
-/** Gives up an answer whose body nobody wants. */
+/** Ends an answer without reading its body. */
 export async function discard({ body }: Response): Promise<void> {
   await body?.cancel()
 }
@@ -63,48 +61,50 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch {
-    return undefined // a page of a proxy, or an answer that was cut short
+    return undefined // an HTML page of a proxy, or an incomplete answer
   }
 }
 
-/** Counts what a text in JSON would cost, as it comes. */
-class Gauge {
-  readonly #most: number
+/** Counts the bytes, values and levels of a JSON text that arrives in chunks. */
+class JsonLimits {
+  readonly #maxBytes: number
+  readonly #maxValues: number
   #bytes = 0
   #values = 0
-  #level = 0
-  /** For each level that is open: the members of its object. */
-  readonly #members = new Uint32Array(MOST_LEVELS + 1)
+  #depth = 0
+  /** The number of members so far of each object that is open, by depth. */
+  readonly #members = new Uint32Array(MAX_DEPTH + 1)
   #isInString = false
   #isEscaped = false
 
-  constructor(most: number) {
-    this.#most = most
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+    this.#maxValues = Math.max(MIN_VALUES, maxBytes / MIN_BYTES_PER_VALUE)
   }
 
   /** @throws TooLarge */
-  take(chunk: Uint8Array): void {
+  check(chunk: Uint8Array): void {
     this.#bytes += chunk.length
-    if (this.#bytes > this.#most) throw new TooLarge(`more than ${this.#most} bytes`)
+    if (this.#bytes > this.#maxBytes) throw new TooLarge(`more than ${this.#maxBytes} bytes`)
     for (const byte of chunk) {
-      if (this.#isInString) this.#goThroughString(byte)
-      else this.#goOn(byte)
+      if (this.#isInString) this.#checkInString(byte)
+      else this.#checkOutsideString(byte)
     }
   }
 
-  #goThroughString(byte: number): void {
+  #checkInString(byte: number): void {
     if (this.#isEscaped) this.#isEscaped = false
     else if (byte === ESCAPE) this.#isEscaped = true
     else if (byte === QUOTE) this.#isInString = false
   }
 
-  #goOn(byte: number): void {
+  #checkOutsideString(byte: number): void {
     switch (byte) {
       case QUOTE:
         this.#isInString = true
         return
       case COMMA:
-        return this.#count()
+        return this.#countValue()
       case COLON:
         return this.#countMember()
       case OPEN_ARRAY:
@@ -112,29 +112,29 @@ class Gauge {
         return this.#open()
       case CLOSE_ARRAY:
       case CLOSE_OBJECT:
-        this.#level = Math.max(0, this.#level - 1)
+        this.#depth = Math.max(0, this.#depth - 1)
     }
   }
 
-  #count(): void {
-    if (++this.#values > Math.max(FEW_VALUES, this.#most / BYTES_A_VALUE)) throw new TooLarge(`more than ${this.#values - 1} values`)
+  #countValue(): void {
+    if (++this.#values > this.#maxValues) throw new TooLarge(`more than ${this.#values - 1} values`)
   }
 
   #countMember(): void {
-    const members = (this.#members[this.#level] ?? 0) + 1
-    if (members > MOST_MEMBERS) throw new TooLarge(`an object with more than ${MOST_MEMBERS} members`)
-    this.#members[this.#level] = members
+    const members = (this.#members[this.#depth] ?? 0) + 1
+    if (members > MAX_MEMBERS) throw new TooLarge(`an object with more than ${MAX_MEMBERS} members`)
+    this.#members[this.#depth] = members
   }
 
   #open(): void {
-    this.#count()
-    if (++this.#level > MOST_LEVELS) throw new TooLarge(`nested more than ${MOST_LEVELS} deep`)
-    this.#members[this.#level] = 0
+    this.#countValue()
+    if (++this.#depth > MAX_DEPTH) throw new TooLarge(`nested more than ${MAX_DEPTH} deep`)
+    this.#members[this.#depth] = 0
   }
 }
 
-/** Bytes in one piece, however small the pieces are that they come in. */
-class Bytes {
+/** Joins chunks, however many and small they are. */
+class ByteBuffer {
   #bytes = new Uint8Array(4096)
   #length = 0
 

@@ -1,136 +1,137 @@
 /**
- * Our sessions in one room: begun, told to those who speak under them, and begun anew when the server knows them no more.
- * Knows how a session is asked for; does not know how a room is followed.
+ * Our sessions in one room: begins them, ends them, and begins them again when the server has lost them.
+ * Knows the requests for sessions; the polls that keep sessions alive are sent by the hub.
  */
-import { ask, RoomError, type Manner } from './ask.ts'
+import { ask, RoomError, type ServerOptions } from './ask.ts'
 import type { Session } from './hub.ts'
 import type { SessionEvent } from './events.ts'
-import { retry, type Waits } from './retry.ts'
-import { sessionIdIn } from './validate.ts'
+import { retry, type Sleepers } from './retry.ts'
+import { sessionIdOf } from './validate.ts'
 
-/** What the rooms of a hub have in common. */
-export interface Line {
+/** What all rooms of a PollingHub share. */
+export interface HubContext {
   /** The address of the rooms. */
   readonly address: string
-  readonly manner: Manner
-  /** Who we are, across reloads. */
+  readonly server: ServerOptions
+  /** Our identity. */
   readonly cid: string
-  /** Milliseconds before the first new try. */
+  /** Milliseconds before the first retry. */
   readonly firstDelay: number
-  readonly waits: Waits
-  /** Says that there is something else to ask in the poll. */
-  readonly interrupt: () => void
+  /** All that wait for a retry. */
+  readonly sleepers: Sleepers
+  /** Aborts the poll that is under way, and polls again: what to ask for has changed. */
+  readonly pollAgain: () => void
 }
 
-/** One who speaks under the nick of a session, or under none. */
-export interface Speaker {
+/** A follower of the room, as far as sessions are concerned. */
+export interface SessionUser {
+  /** The nick of the session that it uses. */
   nick: string | undefined
-  readonly listener: { take(event: SessionEvent): void }
+  readonly listener: { onEvent(event: SessionEvent): void }
 }
 
 export class Sessions {
-  readonly #line: Line
-  /** The address of the sessions of the room. */
+  readonly #context: HubContext
+  /** The address of the room's sessions. */
   readonly #address: string
-  /** Those who are in the room here. */
-  readonly #present: ReadonlySet<Speaker>
-  /** The ids by nick. */
+  readonly #followers: ReadonlySet<SessionUser>
+  /** The ids of our sessions, by nick. */
   readonly #ids = new Map<string, string>()
-  /** Nicks whose session is being begun anew. */
-  readonly #beginning = new Set<string>()
+  /** The nicks of the sessions that are being restarted. */
+  readonly #restarting = new Set<string>()
 
-  /** @param room its address */
-  constructor(line: Line, room: string, present: ReadonlySet<Speaker>) {
-    this.#line = line
-    this.#address = `${room}/sessions`
-    this.#present = present
+  /** @param roomAddress the address of the room */
+  constructor(context: HubContext, roomAddress: string, followers: ReadonlySet<SessionUser>) {
+    this.#context = context
+    this.#address = `${roomAddress}/sessions`
+    this.#followers = followers
   }
 
   get isEmpty(): boolean {
     return this.#ids.size === 0
   }
 
-  /** The ids of those that somebody speaks under. */
-  get spoken(): string[] {
-    return [...this.#ids].filter(([nick]) => this.#speakers(nick).length > 0).map(([, id]) => id)
+  /** The ids of the sessions that a follower uses. */
+  get usedIds(): string[] {
+    return [...this.#ids].filter(([nick]) => this.#usersOf(nick).length > 0).map(([, id]) => id)
   }
 
-  /** Begins one, or goes on with ours. Tries until it is done or refused. */
+  /** Begins a session, or continues ours. Retries until it succeeds or is refused. */
   join(nick: string, signal?: AbortSignal): Promise<Session> {
     return this.#retry(() => this.#begin(nick, signal), signal)
   }
 
-  /** Ends one, for all who speak under it. */
+  /** Ends a session, for all that use it. */
   async leave(nick: string): Promise<void> {
     const id = this.#ids.get(nick)
     this.#ids.delete(nick)
-    this.#end(nick)
+    this.#tellEnd(nick)
     if (id === undefined) return
     try {
-      await ask(`${this.#address}/${id}`, { ...this.#line.manner, method: 'DELETE' })
+      await ask(`${this.#address}/${id}`, { ...this.#context.server, method: 'DELETE' })
     } catch (error) {
-      if (!(error instanceof RoomError && error.code === 'no_session')) throw error // it has ended already: what was wanted
+      if (!(error instanceof RoomError && error.code === 'no_session')) throw error // else it had ended already
     }
   }
 
-  speakAs(speaker: Speaker, nick: string | undefined): void {
-    if (speaker.nick === nick) return
-    speaker.nick = nick
-    if (nick === undefined || !this.#present.has(speaker)) return
+  setNick(follower: SessionUser, nick: string | undefined): void {
+    if (follower.nick === nick) return
+    follower.nick = nick
+    if (nick === undefined || !this.#followers.has(follower)) return
     const id = this.#ids.get(nick)
-    if (id === undefined) return this.#beginAnew(nick)
-    speaker.listener.take({ type: 'session', nick, id })
-    this.#line.interrupt()
+    if (id === undefined) return this.#restart(nick)
+    follower.listener.onEvent({ type: 'session', nick, id })
+    this.#context.pollAgain()
   }
 
-  /** The server knows these ids no more: it was started again, or we were away for longer than a lease. */
-  lose(lost: readonly string[]): void {
+  /** Begins sessions again that the server no longer has: it was restarted, or was not polled for longer than a lease. */
+  restart(lostIds: readonly string[]): void {
     for (const [nick, id] of this.#ids) {
-      if (!lost.includes(id)) continue
+      if (!lostIds.includes(id)) continue
       this.#ids.delete(nick)
-      this.#beginAnew(nick)
+      this.#restart(nick)
     }
   }
 
-  #speakers(nick: string): Speaker[] {
-    return [...this.#present].filter((speaker) => speaker.nick === nick)
+  #usersOf(nick: string): SessionUser[] {
+    return [...this.#followers].filter((follower) => follower.nick === nick)
   }
 
   async #begin(nick: string, signal?: AbortSignal): Promise<Session> {
-    const { cid, manner, interrupt } = this.#line
-    const session = { nick, id: sessionIdIn(await ask(this.#address, { ...manner, body: { nick, cid }, signal })) }
+    const { cid, server, pollAgain } = this.#context
+    const session = { nick, id: sessionIdOf(await ask(this.#address, { ...server, body: { nick, cid }, signal })) }
     const isNew = this.#ids.get(nick) !== session.id
     this.#ids.set(nick, session.id)
-    const speakers = this.#speakers(nick)
-    if (isNew) for (const { listener } of speakers) listener.take({ type: 'session', ...session })
-    if (isNew && speakers.length > 0) interrupt()
+    const users = this.#usersOf(nick)
+    if (isNew) for (const { listener } of users) listener.onEvent({ type: 'session', ...session })
+    if (isNew && users.length > 0) pollAgain()
     return session
   }
 
-  /** Begins one again for those who speak under it, for as long as there are any. Apart from the polls: reading goes on meanwhile. */
-  #beginAnew(nick: string): void {
-    const isSpoken = (): boolean => this.#speakers(nick).length > 0
-    if (!isSpoken() || this.#beginning.has(nick)) return
-    this.#beginning.add(nick)
-    const ends = new AbortController()
+  /** Retries for as long as a follower uses the session. Polls go on meanwhile. */
+  #restart(nick: string): void {
+    const isUsed = (): boolean => this.#usersOf(nick).length > 0
+    if (!isUsed() || this.#restarting.has(nick)) return
+    this.#restarting.add(nick)
+    const controller = new AbortController()
     const begin = (): Promise<Session> => {
-      if (!isSpoken()) ends.abort()
-      return this.#begin(nick, ends.signal)
+      if (!isUsed()) controller.abort()
+      return this.#begin(nick, controller.signal)
     }
-    this.#retry(begin, ends.signal)
-      .catch((error: Error) => this.#end(nick, error))
-      .finally(() => this.#beginning.delete(nick))
+    this.#retry(begin, controller.signal)
+      .catch((error: Error) => this.#tellEnd(nick, error))
+      .finally(() => this.#restarting.delete(nick))
   }
 
-  #end(nick: string, error?: Error): void {
-    for (const speaker of this.#speakers(nick)) {
-      speaker.nick = undefined
-      speaker.listener.take({ type: 'session', nick: undefined, id: undefined, ...(error ? { error } : {}) })
+  #tellEnd(nick: string, error?: Error): void {
+    for (const follower of this.#usersOf(nick)) {
+      follower.nick = undefined
+      follower.listener.onEvent({ type: 'session', nick: undefined, id: undefined, ...(error ? { error } : {}) })
     }
   }
 
-  #retry(work: () => Promise<Session>, signal: AbortSignal | undefined): Promise<Session> {
-    const { firstDelay, waits } = this.#line
-    return retry(work, { firstDelay, waits, signal })
+  #retry(begin: () => Promise<Session>, signal: AbortSignal | undefined): Promise<Session> {
+    const { firstDelay, sleepers } = this.#context
+    return retry(begin, { firstDelay, sleepers, signal })
   }
 }

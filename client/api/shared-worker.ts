@@ -1,4 +1,4 @@
-/** The worker that all tabs of a browser share: one poll for an address, whoever asks. A program of its own, which `client/build/build.ts` bundles. */
+/** The SharedWorker that polls for all tabs of a browser. A script of its own, bundled by client/build/build.ts. */
 import { PollingHub } from './polling-hub.ts'
 import { PortServer } from './ports.ts'
 

@@ -1,16 +1,16 @@
 /**
- * A tab's side of the poll that all tabs of a browser share.
- * Knows workers, and whether this page lives and is looked at; keeps where each following stands, to go on elsewhere when what is
- * behind it goes away. Knows no requests.
+ * The hub of a tab. It polls through the SharedWorker that all tabs use, or by itself where there is no such worker.
+ * It remembers how far each subscription has come, so that another hub can go on from there when the worker stops, or the tab becomes active again.
+ * Knows workers and the life cycle of a page; knows no requests.
  */
 import { newCid } from './cid.ts'
-import type { FollowOptions, Following, Hub, HubOptions, Listener, Session } from './hub.ts'
+import type { FollowOptions, Hub, HubOptions, Listener, Session, Subscription } from './hub.ts'
 import { PollingHub } from './polling-hub.ts'
 import { PortHub } from './ports.ts'
 import { recall, remember } from '../remembered.ts'
-import { wakes } from './wakes.ts'
+import { onWake } from './wakes.ts'
 
-/** The name of the worker's script beside ours: the build puts it here. */
+/** The file name of the worker's script, which is in the same folder as ours. Defined by the build. */
 declare const ROOMFILE_WORKER: string
 
 const CID = 'roomfile.cid'
@@ -18,15 +18,15 @@ const CID = 'roomfile.cid'
 const hubs = new Map<string, Hub>()
 
 export interface SharedHubOptions extends HubOptions {
-  /** Milliseconds from one look after the worker to the next. @default 5000 */
+  /** Milliseconds between two heartbeats to the worker. @default 5000 */
   beat?: number
 }
 
 /**
- * The hub of a page: one poll for all tabs of this browser, in a SharedWorker; where there is none, one for each page that is looked at.
- * Called again with the same address and token it is the same hub.
+ * The hub of this page, for a server: one poll for all tabs of the browser. Without a SharedWorker, each page that is visible polls by itself.
+ * Another call with the same address and token returns the same hub.
  *
- * @param url where roomfile is, as `connect` takes it
+ * @param url where roomfile is, as for `connect`
  *
  * @example
  * const room = connect('.', { room: 'lobby', presence: true, hub: sharedHub('.') })
@@ -39,167 +39,177 @@ export function sharedHub(url: string, { beat, ...options }: SharedHubOptions = 
   return hub
 }
 
-/** A following of this tab, and where it stands. */
-interface Seat {
+/** A subscription of this tab, with what is needed to continue it at another hub. */
+interface TabSubscription {
   readonly room: string
   readonly options: FollowOptions
   readonly listener: Listener
-  at: number
+  /** The listener has all messages up to here. */
+  timestamp: number
   nick: string | undefined
-  /** As it is behind us; undefined while the tab sleeps. */
-  following: Following | undefined
+  /** The subscription at the current hub; undefined while the tab is inactive. */
+  current: Subscription | undefined
 }
 
 class TabHub implements Hub {
   readonly #url: string
   readonly #options: HubOptions
   readonly #beat: number | undefined
-  readonly #seats = new Set<Seat>()
-  #behind: PortHub | PollingHub
-  /** Whether a worker has ever answered this page. */
-  #hasWorked = false
-  /** Whether the page is in the back/forward cache, or on its way out. */
-  #isAway = false
+  readonly #subscriptions = new Set<TabSubscription>()
+  /** What does the work. */
+  #hub: PortHub | PollingHub
+  /** Whether the current worker has answered. */
+  #hasWorkerAnswered = false
+  /** Whether the page is in the back/forward cache, or is being unloaded. */
+  #isUnloaded = false
 
   constructor(url: string, options: HubOptions, beat?: number) {
     this.#url = url
     this.#options = options
     this.#beat = beat
-    this.#behind = this.#worker() ?? this.#own()
+    this.#hub = this.#workerHub() ?? this.#pollingHub()
     addEventListener('pagehide', () => {
-      this.#isAway = true
-      this.#settle()
+      this.#isUnloaded = true
+      this.#update()
     })
     addEventListener('pageshow', () => {
-      this.#isAway = false
-      this.#settle()
+      this.#isUnloaded = false
+      this.#update()
     })
-    addEventListener('visibilitychange', () => this.#settle())
-    wakes(() => {
-      if (this.#behind instanceof PortHub && this.#isAwake()) this.retry() // our own hub hears of it by itself
+    addEventListener('visibilitychange', () => this.#update())
+    onWake(() => {
+      if (this.#hub instanceof PortHub && this.#isActive()) this.retry() // a PollingHub listens by itself; a worker gets no such events
     })
   }
 
-  follow(room: string, options: FollowOptions, listener: Listener): Following {
-    const seat: Seat = { room, options, listener, at: options.timestamp, nick: undefined, following: undefined }
-    this.#seats.add(seat)
-    if (this.#isAwake()) this.#open(seat)
+  follow(room: string, options: FollowOptions, listener: Listener): Subscription {
+    const { timestamp } = options
+    const subscription: TabSubscription = { room, options, listener, timestamp, nick: undefined, current: undefined }
+    this.#subscriptions.add(subscription)
+    if (this.#isActive()) this.#open(subscription)
     return {
-      speakAs: (nick) => {
-        seat.nick = nick
-        seat.following?.speakAs(nick)
+      setNick: (nick) => {
+        subscription.nick = nick
+        subscription.current?.setNick(nick)
       },
       close: () => {
-        this.#seats.delete(seat)
-        seat.following?.close()
+        this.#subscriptions.delete(subscription)
+        subscription.current?.close()
       },
     }
   }
 
   async join(room: string, nick: string, signal?: AbortSignal): Promise<Session> {
-    return this.#askBehind((hub) => hub.join(room, nick, signal))
+    return this.#call((hub) => hub.join(room, nick, signal))
   }
 
   async leave(room: string, nick: string): Promise<void> {
-    return this.#askBehind((hub) => hub.leave(room, nick))
+    return this.#call((hub) => hub.leave(room, nick))
   }
 
   retry(): void {
-    this.#behind.retry()
+    this.#hub.retry()
   }
 
-  /** Without a worker only the page that is looked at polls: ten tabs would take all connections that a browser has for us. */
-  #isAwake(): boolean {
-    return !this.#isAway && (this.#behind instanceof PortHub || document.visibilityState === 'visible')
+  /** Without a worker only the visible page polls: ten tabs would take all connections that a browser allows to one server. */
+  #isActive(): boolean {
+    return !this.#isUnloaded && (this.#hub instanceof PortHub || document.visibilityState === 'visible')
   }
 
-  /** Follows while the tab is awake, and not while it sleeps. */
-  #settle(): void {
-    const isAwake = this.#isAwake()
-    for (const seat of this.#seats) {
-      if (isAwake && !seat.following) this.#open(seat)
-      if (!isAwake) this.#close(seat)
+  /** Opens all subscriptions if the tab is active, and closes them if not. */
+  #update(): void {
+    const isActive = this.#isActive()
+    for (const subscription of this.#subscriptions) {
+      if (isActive && !subscription.current) this.#open(subscription)
+      if (!isActive) this.#close(subscription)
     }
   }
 
-  #open(seat: Seat): void {
-    const listener: Listener = {
-      take: (event) => {
-        if (event.type === 'messages') seat.at = event.timestamp
-        if (event.type === 'session') seat.nick = event.nick
-        seat.listener.take(event)
+  #open(subscription: TabSubscription): void {
+    const { room, options, listener, timestamp, nick } = subscription
+    subscription.current = this.#hub.follow(
+      room,
+      { ...options, timestamp },
+      {
+        onEvent: (event) => {
+          if (event.type === 'messages') subscription.timestamp = event.timestamp
+          if (event.type === 'session') subscription.nick = event.nick
+          listener.onEvent(event)
+        },
+        onEnd: (error) => {
+          this.#subscriptions.delete(subscription)
+          listener.onEnd(error)
+        },
       },
-      end: (error) => {
-        this.#seats.delete(seat)
-        seat.listener.end(error)
-      },
-    }
-    seat.following = this.#behind.follow(seat.room, { ...seat.options, timestamp: seat.at }, listener)
-    if (seat.nick !== undefined) seat.following.speakAs(seat.nick)
+    )
+    if (nick !== undefined) subscription.current.setNick(nick)
   }
 
-  #close(seat: Seat): void {
-    seat.following?.close()
-    seat.following = undefined
+  #close(subscription: TabSubscription): void {
+    subscription.current?.close()
+    subscription.current = undefined
   }
 
-  /** Begins all followings again, where each of them stands. */
-  #reopen(): void {
-    for (const seat of this.#seats) this.#close(seat)
-    this.#settle()
+  #reopenAll(): void {
+    for (const subscription of this.#subscriptions) this.#close(subscription)
+    this.#update()
   }
 
-  async #askBehind<T>(question: (hub: Hub) => Promise<T>): Promise<T> {
+  /** Calls the hub; calls the next one if the hub was replaced before it answered. */
+  async #call<T>(call: (hub: Hub) => Promise<T>): Promise<T> {
     for (;;) {
-      const asked = this.#behind
+      const hub = this.#hub
       try {
-        return await question(asked)
+        return await call(hub)
       } catch (error) {
-        if (asked === this.#behind) throw error
+        if (hub === this.#hub) throw error
       }
     }
   }
 
-  #own(): PollingHub {
+  #pollingHub(): PollingHub {
     return new PollingHub(this.#url, this.#options)
   }
 
-  /** The shared hub; undefined where a browser has no such workers, or not for pages like this one. */
-  #worker(): PortHub | undefined {
+  /** Undefined where the browser has no SharedWorker, or none for a script of another origin. */
+  #workerHub(): PortHub | undefined {
     try {
       const worker = new SharedWorker(workerScript(), { name: 'roomfile' })
       const hub = new PortHub(worker.port, {
         url: this.#url,
         hub: this.#options,
         beat: this.#beat,
-        known: (cid) => {
-          this.#hasWorked = true
+        onHeartbeat: (cid) => {
+          this.#hasWorkerAnswered = true
           remember(CID, cid)
         },
-        forgotten: () => this.#reopen(),
-        silent: () => this.#replace(hub),
+        onExpired: () => this.#reopenAll(),
+        onTimeout: () => this.#replace(hub),
       })
       worker.addEventListener('error', () => this.#replace(hub))
       return hub
     } catch {
-      return undefined // no SharedWorker, or a script of another origin: each page polls for itself
+      return undefined
     }
   }
 
-  /** What was behind us does not answer: a worker that did so before is started again, one that never did is done without. */
-  #replace(silent: PortHub): void {
-    if (silent !== this.#behind) return
-    for (const seat of this.#seats) this.#close(seat)
-    this.#behind = (this.#hasWorked ? this.#worker() : undefined) ?? this.#own()
-    this.#hasWorked = false
-    silent.close()
-    this.#settle()
+  /** A worker that has stopped answering is started again. If a worker never answered, the tab polls by itself. */
+  #replace(failed: PortHub): void {
+    if (failed !== this.#hub) return
+    for (const subscription of this.#subscriptions) this.#close(subscription)
+    this.#hub = (this.#hasWorkerAnswered ? this.#workerHub() : undefined) ?? this.#pollingHub()
+    this.#hasWorkerAnswered = false
+    failed.close()
+    this.#update()
   }
 }
 
 let policy: { createScriptURL(url: string): unknown } | undefined
 
-/** The address of the worker, vouched for where the page's policy asks for it (Trusted Types). Throws where it does not allow us to. */
+/**
+ * The address of the worker's script, as a TrustedScriptURL where the page's content security policy requires one (Trusted Types).
+ * @throws where that policy does not allow a policy of ours
+ */
 function workerScript(): string {
   const url = new URL(ROOMFILE_WORKER, import.meta.url).href
   const { trustedTypes } = globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): NonNullable<typeof policy> } }

@@ -1,19 +1,19 @@
 /**
- * What answers of a server hold: the one door for what it says. Each is checked here, once, in shape and type; behind it nobody need doubt.
- * Knows the answers of PROTOCOL.md, "Native protocol"; does not know how they are asked for, nor what is done with them.
+ * Checks the answers of a server (PROTOCOL.md, "Native protocol"): whatever passes has the types declared here. Nothing else in the client
+ * checks them again.
  */
-import { isRecord, notOurs, refusal, type RoomError } from './ask.ts'
+import { isRecord, notRoomfile, refusal, type RoomError } from './ask.ts'
 import type { Message, MessagesEvent, Timestamp } from './events.ts'
 
-/** Who is here, and who is typing. */
-export interface Attendance {
+/** Who is in a room, and who is typing (PROTOCOL.md, "Who is here"). */
+export interface Presence {
   readonly version: number
   readonly who: string[]
   readonly typing: string[]
 }
 
-/** What has changed since an earlier version of it. */
-export interface AttendanceChanges {
+/** What has changed since the version `since`. `typing` is complete. */
+export interface PresenceChanges {
   readonly version: number
   readonly since: number
   readonly came: string[]
@@ -21,71 +21,71 @@ export interface AttendanceChanges {
   readonly typing: string[]
 }
 
-/** What a poll tells of one room. */
-export interface RoomNews {
+/** The answer to a poll for one room. */
+export interface RoomAnswer {
   readonly news: MessagesEvent
-  readonly presence: Attendance | AttendanceChanges | undefined
-  /** The ids of sessions that have ended. */
+  readonly presence: Presence | PresenceChanges | undefined
+  /** The ids of our sessions that the server does not have any more. */
   readonly lost: readonly string[]
 }
 
 const TYPES: ReadonlySet<unknown> = new Set<Message['type']>(['msg', 'join', 'part'])
 
 /** The answer to a post. @throws RoomError `not_roomfile` */
-export function postedIn({ id, timestamp }: Record<string, unknown>): { id: string; timestamp: Timestamp } {
-  if (!isMessageId(id) || !isTimestamp(timestamp)) throw notOurs()
+export function postedOf({ id, timestamp }: Record<string, unknown>): { id: string; timestamp: Timestamp } {
+  if (!isMessageId(id) || !isTimestamp(timestamp)) throw notRoomfile()
   return { id, timestamp }
 }
 
-/** The id of the session that was begun. It goes into addresses. @throws RoomError `not_roomfile` */
-export function sessionIdIn({ id }: Record<string, unknown>): string {
-  if (!isString(id) || !/^[\w-]{1,100}$/.test(id)) throw notOurs()
+/** The id in the answer to a join, safe to use in an address. @throws RoomError `not_roomfile` */
+export function sessionIdOf({ id }: Record<string, unknown>): string {
+  if (!isString(id) || !/^[\w-]{1,100}$/.test(id)) throw notRoomfile()
   return id
 }
 
-/** What a poll tells of each room: a room with nothing new is not among them. @throws RoomError `not_roomfile` */
-export function roomsIn({ rooms }: Record<string, unknown>): ReadonlyMap<string, RoomNews | RoomError> {
-  if (!isRecord(rooms)) throw notOurs()
-  return new Map(Object.entries(rooms).map(([name, answer]) => [name, roomNewsIn(answer)]))
+/** The answers to a poll, by room name. A room without news is not among them. @throws RoomError `not_roomfile` */
+export function roomsOf({ rooms }: Record<string, unknown>): ReadonlyMap<string, RoomAnswer | RoomError> {
+  if (!isRecord(rooms)) throw notRoomfile()
+  return new Map(Object.entries(rooms).map(([name, answer]) => [name, roomAnswerOf(answer)]))
 }
 
-function roomNewsIn(answer: unknown): RoomNews | RoomError {
-  if (!isRecord(answer)) throw notOurs()
-  if (answer['error'] !== undefined) return refusalIn(answer)
+function roomAnswerOf(answer: unknown): RoomAnswer | RoomError {
+  if (!isRecord(answer)) throw notRoomfile()
+  if (answer['error'] !== undefined) return roomErrorOf(answer)
   const { timestamp, messages, presence, reset = false, gap = false, lost = [] } = answer
-  if (!isTimestamp(timestamp) || !isArrayOf(isMessage)(messages) || !isArrayOf(isString)(lost)) throw notOurs()
-  if (!isFlag(reset) || !isFlag(gap) || (presence !== undefined && !isAttendance(presence) && !isAttendanceChanges(presence)))
-    throw notOurs()
+  if (!isTimestamp(timestamp) || !isArrayOf(isMessage)(messages) || !isArrayOf(isString)(lost)) throw notRoomfile()
+  if (!isBoolean(reset) || !isBoolean(gap) || (presence !== undefined && !isPresence(presence) && !isPresenceChanges(presence)))
+    throw notRoomfile()
   return { news: { type: 'messages', messages, timestamp, reset, gap }, presence, lost }
 }
 
-/** Why the server cannot tell of a room, while it tells of others. */
-function refusalIn(answer: Record<string, unknown>): RoomError {
+/** The error of one room, in an answer that is good for the other rooms. */
+function roomErrorOf(answer: Record<string, unknown>): RoomError {
   const { error } = answer
-  if (!isRecord(error) || !isWhole(error['status'])) throw notOurs()
+  if (!isRecord(error) || !isNatural(error['status'])) throw notRoomfile()
   return refusal(answer, error['status'])
 }
 
-/** What somebody added to a message by hand stays in it. */
+/** A message may have more keys, which somebody wrote into the file. */
 function isMessage(value: unknown): value is Message {
   if (!isRecord(value)) return false
   const { id, timestamp, type, nick, msg, cid = '' } = value
   return isMessageId(id) && isTimestamp(timestamp) && TYPES.has(type) && isString(nick) && isString(msg) && isString(cid)
 }
 
-function isAttendance(value: unknown): value is Attendance {
-  return isRecord(value) && isWhole(value['version']) && isArrayOf(isString)(value['who']) && isArrayOf(isString)(value['typing'])
+function isPresence(value: unknown): value is Presence {
+  return isRecord(value) && isNatural(value['version']) && isArrayOf(isString)(value['who']) && isArrayOf(isString)(value['typing'])
 }
 
-function isAttendanceChanges(value: unknown): value is AttendanceChanges {
-  if (!isRecord(value) || !isWhole(value['version']) || !isWhole(value['since'])) return false
+function isPresenceChanges(value: unknown): value is PresenceChanges {
+  if (!isRecord(value) || !isNatural(value['version']) || !isNatural(value['since'])) return false
   return ['came', 'left', 'typing'].every((key) => isArrayOf(isString)(value[key]))
 }
 
 const isString = (value: unknown): value is string => typeof value === 'string'
-const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
-const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-const isTimestamp: (value: unknown) => value is Timestamp = isWhole
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean'
+const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isTimestamp: (value: unknown) => value is Timestamp = isNatural
 const isMessageId = (value: unknown): value is string => isString(value) && /^\d{1,16}-\d{1,9}$/.test(value)
 
 function isArrayOf<T>(isOne: (value: unknown) => value is T): (value: unknown) => value is T[] {

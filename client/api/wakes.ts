@@ -1,17 +1,17 @@
 /**
- * The moments at which it makes sense to ask again at once: the network is back, the page is looked at again, the machine has slept.
- * Knows the browser's events for that, where there are any, and a clock that jumps where there are none; knows no requests.
+ * The events after which a retry is likely to succeed: the network is back, the page is visible again, the machine has been suspended.
+ * A suspension shows as a jump of the clock, since there is no event for it.
  */
 
-/** How often the clock is looked at, in ms, and by how much it must be ahead of us to have jumped. */
+/** How often to read the clock, in ms, and how much more time than that must have passed for a jump. */
 const TICK = 5000
 const JUMP = 10_000
 
-/** Calls `wake` at each such moment, until the function that it returns is called. */
-export function wakes(wake: () => void): () => void {
-  const ends = new AbortController()
+/** Calls `wake` after each such event, until the returned function is called. */
+export function onWake(wake: () => void): () => void {
+  const controller = new AbortController()
   const on = (name: string, listener: (event: Event) => void): void =>
-    globalThis.addEventListener?.(name, listener, { signal: ends.signal })
+    globalThis.addEventListener?.(name, listener, { signal: controller.signal })
   on('online', wake)
   on('pageshow', (event) => {
     if ((event as PageTransitionEvent).persisted) wake()
@@ -22,11 +22,11 @@ export function wakes(wake: () => void): () => void {
   let last = Date.now()
   const timer = setInterval(() => {
     const now = Date.now()
-    if (now - last > TICK + JUMP) wake() // nobody ran us for a while: whatever was connected then may be dead
+    if (now - last > TICK + JUMP) wake() // connections from before the suspension may be dead
     last = now
   }, TICK)
   return () => {
-    ends.abort()
+    controller.abort()
     clearInterval(timer)
   }
 }

@@ -254,9 +254,9 @@ test('each listener is told from where it stands: a newcomer all, another the re
   const hub = new PollingHub(`${url}/chat`)
   const told: MessagesEvent[][] = [[], []]
   const listen = (n: number): void => {
-    const take = (event: RoomEvent): void => void (isMessages(event) && told[n]?.push(event))
-    const following = hub.follow('lobby', { timestamp: 0, presence: false }, { take, end: (error) => t.fail(error.message) })
-    t.teardown(() => following.close())
+    const onEvent = (event: RoomEvent): void => void (isMessages(event) && told[n]?.push(event))
+    const subscription = hub.follow('lobby', { timestamp: 0, presence: false }, { onEvent, onEnd: (error) => t.fail(error.message) })
+    t.teardown(() => subscription.close())
   }
   listen(0)
   while (asked.length < 2) await new Promise((resolve) => setImmediate(resolve))

@@ -18,7 +18,7 @@ class ToldHub implements Hub {
     this.said.push(`follow ${room} ${timestamp} ${presence}`)
     this.listeners.push(listener)
     return {
-      speakAs: (nick: string | undefined) => void this.said.push(`speak ${room} ${nick}`),
+      setNick: (nick: string | undefined) => void this.said.push(`nick ${room} ${nick}`),
       close: () => void this.said.push(`close ${room}`),
     }
   }
@@ -46,9 +46,9 @@ function connect(t: ExecutionContext, server: PortServer, cid = 'mine') {
   const tab = new PortHub(port2, {
     url: 'http://localhost/',
     hub: { cid },
-    known: (known) => told.push(known),
-    forgotten: () => told.push('forgotten'),
-    silent: () => told.push('silent'),
+    onHeartbeat: (known) => told.push(known),
+    onExpired: () => told.push('expired'),
+    onTimeout: () => told.push('timeout'),
   })
   t.teardown(() => {
     tab.close()
@@ -67,33 +67,33 @@ test.serial('what a tab asks reaches the hub, and what the hub says reaches the 
   const { tab } = connect(t, new PortServer(() => hub))
   const events: RoomEvent[] = []
   let ended: Error | undefined
-  const following = tab.follow(
+  const subscription = tab.follow(
     'lobby',
     { timestamp: 5, presence: true },
-    { take: (event) => events.push(event), end: (error) => (ended = error) },
+    { onEvent: (event) => events.push(event), onEnd: (error) => (ended = error) },
   )
-  following.speakAs('ann')
+  subscription.setNick('ann')
   tab.retry()
   t.deepEqual(await tab.join('lobby', 'ann'), { nick: 'ann', id: 'id' })
   const error = new RoomError(429, 'too_many_polls', 'so many', 5000)
-  hub.listeners[0]?.take({ type: 'state', state: 'waiting', retryAt: 7, failures: 2, error })
-  hub.listeners[0]?.take({ type: 'session', nick: undefined, id: undefined, error })
-  hub.listeners[0]?.take({ type: 'presence', who: ['李'], typing: [] })
+  hub.listeners[0]?.onEvent({ type: 'state', state: 'waiting', retryAt: 7, failures: 2, error })
+  hub.listeners[0]?.onEvent({ type: 'session', nick: undefined, id: undefined, error })
+  hub.listeners[0]?.onEvent({ type: 'presence', who: ['李'], typing: [] })
   await settled()
   t.deepEqual(events, [
     { type: 'state', state: 'waiting', retryAt: 7, failures: 2, error },
     { type: 'session', nick: undefined, id: undefined, error },
     { type: 'presence', who: ['李'], typing: [] },
   ])
-  hub.listeners[0]?.end(error)
+  hub.listeners[0]?.onEnd(error)
   await settled()
   t.deepEqual(ended, error)
   hub.answer = () => Promise.reject(new RoomError(409, 'nick_taken', 'taken'))
   t.like(await t.throwsAsync(tab.join('lobby', 'bob'), { instanceOf: RoomError }), { code: 'nick_taken', status: 409 })
   await t.throwsAsync(tab.leave('lobby', 'ann'), { instanceOf: RoomError, message: 'taken' })
-  following.close()
+  subscription.close()
   await settled()
-  t.deepEqual(hub.said, ['follow lobby 5 true', 'speak lobby ann', 'retry', 'join lobby ann', 'join lobby bob', 'leave lobby ann'])
+  t.deepEqual(hub.said, ['follow lobby 5 true', 'nick lobby ann', 'retry', 'join lobby ann', 'join lobby bob', 'leave lobby ann'])
 })
 
 test.serial('a join that is called off is called off at the other end', async (t) => {
@@ -125,7 +125,7 @@ test.serial('all tabs of an address share one hub, and the cid of the first', as
 test.serial('a tab that is heard again and again is followed for as long as it likes', async (t) => {
   const hub = new ToldHub()
   const { tab, told } = connect(t, new PortServer(() => hub))
-  tab.follow('lobby', { timestamp: 0, presence: false }, { take: () => undefined, end: () => undefined })
+  tab.follow('lobby', { timestamp: 0, presence: false }, { onEvent: () => undefined, onEnd: () => undefined })
   await settled()
   for (let second = 0; second < 600; second += 5) {
     mock.timers.tick(5000)
@@ -156,9 +156,9 @@ test.serial('a tab that falls silent is followed for no more; when it speaks aga
   t.deepEqual(hub.said, ['follow dev 0 false'])
   mock.timers.tick(100_000)
   t.deepEqual(hub.said, ['follow dev 0 false', 'close dev'])
-  port2.postMessage({ type: 'beat' }, [])
+  port2.postMessage({ type: 'heartbeat' }, [])
   await settled()
-  t.deepEqual(answers, ['beat', 'forgotten', 'beat'])
+  t.deepEqual(answers, ['heartbeat', 'expired', 'heartbeat'])
 })
 
 test.serial('an end that does not answer is noticed, and what was asked of it is answered with an error', async (t) => {
@@ -166,7 +166,13 @@ test.serial('an end that does not answer is noticed, and what was asked of it is
   t.teardown(() => port1.close())
   const silences: number[] = []
   const fails = (): void => t.fail()
-  const tab = new PortHub(port2, { url: 'http://localhost/', hub: {}, known: fails, forgotten: fails, silent: () => silences.push(1) })
+  const tab = new PortHub(port2, {
+    url: 'http://localhost/',
+    hub: {},
+    onHeartbeat: fails,
+    onExpired: fails,
+    onTimeout: () => silences.push(1),
+  })
   const joining = t.throwsAsync(tab.join('lobby', 'ann'), { message: /ended/ })
   mock.timers.tick(6000)
   t.is(silences.length, 1)

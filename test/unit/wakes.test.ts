@@ -1,7 +1,7 @@
 /** When to ask again at once, on a clock that we turn. */
 import { mock } from 'node:test'
 import test from 'ava'
-import { wakes } from '../../client/api/wakes.ts'
+import { onWake } from '../../client/api/wakes.ts'
 
 mock.timers.enable({ apis: ['setInterval', 'Date'], now: 1_000_000 })
 
@@ -11,7 +11,7 @@ const passes = (minutes: number): void => {
 
 test.serial('a machine that has slept is noticed when it wakes, and time that passes as it should is not', (t) => {
   let count = 0
-  const stop = wakes(() => (count += 1))
+  const stop = onWake(() => (count += 1))
   passes(10)
   t.is(count, 0)
   mock.timers.setTime(Date.now() + 3_600_000) // the clock went on, the timers did not
@@ -30,7 +30,7 @@ test.serial('the events of a browser are listened to where there are any, until 
   const document = { visibilityState: 'hidden' }
   Object.assign(globalThis, { addEventListener: page.addEventListener.bind(page), document })
   let count = 0
-  const stop = wakes(() => (count += 1))
+  const stop = onWake(() => (count += 1))
   const happens = (name: string, more: object = {}): boolean => page.dispatchEvent(Object.assign(new Event(name), more))
   happens('online')
   happens('pageshow', { persisted: true })
