@@ -1,4 +1,4 @@
-/** `import url from '….json?url'`: build.ts puts the file beside the scripts and gives its address, relative to the module. */
+/** `import url from '….json?url'`: the build copies the file to the assets, and `url` is its address relative to this module. */
 declare module '*?url' {
   const url: string
   export default url

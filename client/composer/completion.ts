@@ -1,55 +1,54 @@
-/**
- * Completing a name: `@an` to `@ann`, by a list to choose from.
- * Pure: a passage and a key go in, what to show and what to write come out. Knows no field and no events.
- */
+/** Completion of a mention: `@an` to `@ann`, from a list of nicks. Pure: knows no field and no events. */
 import { inserted, type Passage } from './passage.ts'
 
-/** What a list offers for the word between `from` and the caret at `at`. */
+/** The nicks that complete the word between `from` and the caret at `at`. */
 export interface Suggestions {
   readonly from: number
   readonly at: number
   readonly nicks: readonly string[]
-  /** The one that the next key would take. */
+  /** The index of the nick that Enter or Tab takes. */
   readonly active: number
-  /** Tab has put the active one into the text; the next Tab puts the next one in its place. */
+  /** Whether Tab has put the active nick into the text. The next Tab replaces it by the next nick. */
   readonly taken: boolean
 }
 
-/** More would cover the messages that one writes about. */
-const MOST = 8
+/** How many nicks are shown: more would cover the messages. */
+const MAX_NICKS = 8
 
-/** The longest word looked at: names have 32 characters. */
-const LONGEST = 64
+/** How many characters before the caret are searched for an `@`. A nick has 50 at most. */
+const MAX_WORD = 64
 
-/** After a Latin letter or a digit it is a mail address; after 你好 it is not. */
+/** After a Latin letter or a digit, `@` is part of a mail address; after 你好 it begins a mention. */
 const STEM = /(?<![\da-z])@([^\s@]*)$/i
 
 /**
- * The names that the word before the caret may become: what it is already comes first, oneself last. Undefined when there is nothing to add.
- * @param least letters to be typed after the `@`
+ * The nicks that complete the word before the caret: an exact match first, the writer's own nick last. Undefined if there are none, or the
+ * only one is complete already.
+ * @param own the writer's nick
+ * @param least how many characters after the `@` there must be
  */
 export function suggestionsAt({ text, start, end }: Passage, nicks: readonly string[], own: string, least = 1): Suggestions | undefined {
-  const [all = '', typed] = STEM.exec(text.slice(Math.max(0, start - LONGEST), start)) ?? []
+  const [all = '', typed] = STEM.exec(text.slice(Math.max(0, start - MAX_WORD), start)) ?? []
   if (typed === undefined || start !== end || typed.length < least) return undefined
   const found = [...new Set(nicks)]
     .filter((nick) => nick !== '' && fold(nick).startsWith(fold(typed)))
     .toSorted((a, b) => Number(b === typed) - Number(a === typed) || Number(a === own) - Number(b === own) || a.localeCompare(b))
-    .slice(0, MOST)
+    .slice(0, MAX_NICKS)
   if (found.length === 0 || (found.length === 1 && found[0] === typed)) return undefined
   return { from: start - all.length, at: start, nicks: found, active: 0, taken: false }
 }
 
 const fold = (text: string): string => text.normalize('NFKC').toLocaleLowerCase()
 
-/** What a key made of it: the list as it is now, none when it is done; and a new text, if there is one. */
+/** The effect of a key: the list as it is then, or undefined if it is closed; and the new text, if the key changes it. */
 export interface Steered {
   readonly suggestions: Suggestions | undefined
   readonly passage?: Passage
 }
 
 /**
- * The keys of an open list: arrows choose, Enter takes, Tab takes and takes the next in its place, Escape closes.
- * Undefined for a key that is not the list's: Tab moves on as ever when there is nothing more to choose from.
+ * The keys of an open list: arrows select, Enter and Tab take the active nick, another Tab takes the next one, Escape closes.
+ * Undefined for a key that has no effect on the list and keeps its usual meaning.
  */
 export function steered(list: Suggestions, key: string, passage: Passage): Steered | undefined {
   const count = list.nicks.length
@@ -68,7 +67,7 @@ function cycled(list: Suggestions, before: Passage): Steered {
   return { passage, suggestions: list.nicks.length > 1 ? { ...list, at: passage.start, active, taken: true } : undefined }
 }
 
-/** Puts a name in place of the word, and a space behind it where there is none. */
+/** Replaces the word by a nick, with a space after it if there is none. */
 export function completed({ from, nicks }: Suggestions, index: number, passage: Passage): Passage {
   const space = /^\s/.test(passage.text.slice(passage.end)) ? '' : ' '
   return inserted({ ...passage, start: from }, `@${nicks[index] ?? ''}${space}`)

@@ -1,7 +1,6 @@
 /**
- * `<chat-composer>`: where a message is written. A field that grows, a small toolbar, and what helps while one types.
- * Knows what happens when: which key does what, when the text is kept and when it goes. Knows no connection: it says `send`, and
- * `typing`. What an edit does to a text is edits.ts, which name `@an` becomes completion.ts.
+ * `<chat-composer>`: where a message is written. A text field, a toolbar, a preview, completion of mentions, and an emoji picker.
+ * Knows no connection: it fires `send` and `typing`. What an edit does to a text is in edits.ts, completion in completion.ts.
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
@@ -13,7 +12,7 @@ import { linkTo } from './links.ts'
 import { editFor, isComposing, isSend } from './keys.ts'
 import { draftOf, keepDraft, keepSent, sentTo } from './memory.ts'
 import { composerStyle } from './style.ts'
-import { keepFocus, tabStop, toolbarView, type ToolbarActions } from './toolbar.ts'
+import { keepFocus, ensureTabStop, toolbarView, type ToolbarActions } from './toolbar.ts'
 import { EmojiPanel } from './emoji.ts'
 import { markdownStyle } from '../markdown/markdown-style.ts'
 import { inserted, type Passage } from './passage.ts'
@@ -22,16 +21,16 @@ import { textsFor, type Texts } from '../texts.ts'
 
 export type SendEvent = CustomEvent<{ msg: string }>
 
-const NOTHING: Passage = { text: '', start: 0, end: 0 }
+const EMPTY: Passage = { text: '', start: 0, end: 0 }
 
 /**
  * Writes messages for a room; the room posts them.
  *
- * - `texts`: its words · `room`: whose draft and history, by a name that no other room has · `nicks`: whom `@` may name · `nick`: oneself
- * - `disabled`: the text may be read and not written in, nor sent
+ * - `texts`: the texts of the page · `room`: the key of the draft and the history, unique among all rooms and servers
+ * - `nicks`: the people to mention · `nick`: the writer's own nick · `disabled`: the text cannot be changed or sent
  *
- * @fires send - `detail.msg`; the field is empty then, and the draft gone: what cannot be posted is given back with `restore()`
- * @fires typing - with each change that somebody makes; who listens sends it on less often
+ * @fires send - `detail.msg`; the field and the draft are empty then. If the message cannot be posted, `restore()` brings it back
+ * @fires typing - for each change by the user
  */
 export class ChatComposer extends LitElement {
   static override styles = [composerStyle, markdownStyle]
@@ -43,8 +42,8 @@ export class ChatComposer extends LitElement {
     disabled: { type: Boolean },
     passage: { state: true },
     suggestions: { state: true },
-    previews: { state: true },
-    formats: { state: true },
+    hasPreview: { state: true },
+    isUnfolded: { state: true },
   }
 
   declare texts: Texts
@@ -52,17 +51,17 @@ export class ChatComposer extends LitElement {
   declare nicks: readonly string[]
   declare nick: string
   declare disabled: boolean
-  /** What the field has in it, as far as we were told. */
+  /** The text and selection of the field at its latest event. */
   declare private passage: Passage
   declare private suggestions: Suggestions | undefined
-  declare private previews: boolean
-  /** Whether a narrow toolbar is unfolded. */
-  declare private formats: boolean
+  declare private hasPreview: boolean
+  /** Whether the formats are shown where there is little room. */
+  declare private isUnfolded: boolean
 
   private readonly field = createRef<HTMLTextAreaElement>()
   private readonly emoji = new EmojiPanel(this, (emoji) => this.edit((passage) => inserted(passage, emoji)))
-  /** The place in what was sent, while one walks through it with the arrows. */
-  private walk: { sent: readonly string[]; at: number } | undefined
+  /** The sent messages and the index of the one in the field, while the arrows go through them. */
+  private recalled: { sent: readonly string[]; at: number } | undefined
 
   constructor() {
     super()
@@ -71,9 +70,9 @@ export class ChatComposer extends LitElement {
     this.nicks = []
     this.nick = ''
     this.disabled = false
-    this.passage = NOTHING
-    this.previews = false
-    this.formats = false
+    this.passage = EMPTY
+    this.hasPreview = false
+    this.isUnfolded = false
   }
 
   /** Puts the cursor into the field. */
@@ -81,33 +80,33 @@ export class ChatComposer extends LitElement {
     this.field.value?.focus(options)
   }
 
-  /** Quotes what somebody said, and puts the cursor below it. */
+  /** Quotes a message, with the cursor below it. */
   quote(text: string): void {
     this.edit((passage) => quoted(passage, text))
   }
 
-  /** Gives a text back that could not be posted; what was written meanwhile stays below it. */
+  /** Puts a text that was not posted back into the field, above what was written since. */
   restore(msg: string): void {
     this.fill([msg, this.passage.text].filter((text) => text !== '').join('\n\n'))
   }
 
   protected override updated(changed: PropertyValues<this>): void {
     if (changed.has('room')) this.fill(draftOf(this.room), this.room)
-    tabStop(this.renderRoot)
+    ensureTabStop(this.renderRoot)
   }
 
-  /** Sets a text that nobody typed; there is nothing to undo. */
+  /** Sets the text of the field, without an undo step. */
   private fill(text: string, room = this.room): void {
     const field = this.field.value
     if (!field) return
     field.value = text
     keepDraft(room, text)
-    this.walk = undefined
+    this.recalled = undefined
     this.suggestions = undefined
     this.passage = passageIn(field)
   }
 
-  /** Changes the text as typing would, if there is a change to be made. */
+  /** Changes the text with an undo step. @returns whether there was a change */
   private edit(change: (passage: Passage) => Passage | undefined): boolean {
     const field = this.field.value
     if (!field || this.disabled) return false
@@ -117,7 +116,7 @@ export class ChatComposer extends LitElement {
     return now !== undefined
   }
 
-  private readonly typed = (): void => {
+  private readonly onInput = (): void => {
     if (!this.field.value) return
     this.passage = passageIn(this.field.value)
     this.suggestions = suggestionsAt(this.passage, this.nicks, this.nick)
@@ -125,16 +124,16 @@ export class ChatComposer extends LitElement {
     if (this.passage.text.trim() !== '') this.dispatchEvent(new CustomEvent('typing', { bubbles: true, composed: true }))
   }
 
-  private readonly selected = (): void => {
+  private readonly onSelection = (): void => {
     if (!this.field.value) return
     this.passage = passageIn(this.field.value)
     if (this.suggestions?.at !== this.passage.start) this.suggestions = undefined
   }
 
-  private readonly pressed = (event: KeyboardEvent): void => {
+  private readonly onKeydown = (event: KeyboardEvent): void => {
     if (isComposing(event) || !this.field.value) return
     this.passage = passageIn(this.field.value)
-    if (this.suggests(event) || this.edits(event) || this.walks(event)) event.preventDefault()
+    if (this.suggests(event) || this.edits(event) || this.recalls(event)) event.preventDefault()
     else if (isSend(event)) {
       event.preventDefault()
       this.send()
@@ -148,7 +147,7 @@ export class ChatComposer extends LitElement {
     return event.key === 'Enter' && event.shiftKey && this.edit(continued)
   }
 
-  /** The keys of the list of names; a Tab after a bare `@` opens it. */
+  /** The keys of the list of nicks. Tab after a bare `@` opens it. */
   private suggests(event: KeyboardEvent): boolean {
     if (!isPlain(event) || this.disabled) return false
     const open = this.suggestions ?? (event.key === 'Tab' ? suggestionsAt(this.passage, this.nicks, this.nick, 0) : undefined)
@@ -163,28 +162,28 @@ export class ChatComposer extends LitElement {
     this.suggestions = suggestions
   }
 
-  /** Up in an empty field brings back what was sent; Up and Down go on from there as long as nothing is changed. */
-  private walks(event: KeyboardEvent): boolean {
+  /** Up in an empty field brings back the latest sent message; Up and Down then go through the others, until the text is changed. */
+  private recalls(event: KeyboardEvent): boolean {
     const step = STEPS[event.key]
     if (step === undefined || !isPlain(event)) return false
     const { text, start } = this.passage
-    const goesOn = this.walk !== undefined && text === this.walk.sent[this.walk.at] && start === text.length
-    if (!goesOn && text !== '') return false
-    const sent = goesOn && this.walk ? this.walk.sent : sentTo(this.room)
-    const at = (goesOn && this.walk ? this.walk.at : sent.length) + step
-    if (at < 0 || at > sent.length) return goesOn
+    const isRecalled = this.recalled !== undefined && text === this.recalled.sent[this.recalled.at] && start === text.length
+    if (!isRecalled && text !== '') return false
+    const sent = isRecalled && this.recalled ? this.recalled.sent : sentTo(this.room)
+    const at = (isRecalled && this.recalled ? this.recalled.at : sent.length) + step
+    if (at < 0 || at > sent.length) return isRecalled
     const said = sent[at] ?? ''
     this.edit(() => ({ text: said, start: said.length, end: said.length }))
-    this.walk = at < sent.length ? { sent, at } : undefined
+    this.recalled = at < sent.length ? { sent, at } : undefined
     return true
   }
 
-  private readonly pasted = (event: ClipboardEvent): void => {
+  private readonly onPaste = (event: ClipboardEvent): void => {
     const text = event.clipboardData?.getData('text/plain') ?? ''
     if (this.edit((passage) => linkTo(text, passage))) event.preventDefault()
   }
 
-  private readonly submitted = (event: SubmitEvent): void => {
+  private readonly onSubmit = (event: SubmitEvent): void => {
     event.preventDefault()
     this.send()
   }
@@ -200,20 +199,20 @@ export class ChatComposer extends LitElement {
 
   private readonly actions: ToolbarActions = {
     edit: (name) => void this.edit(EDITS[name]),
-    unfold: () => (this.formats = !this.formats),
+    unfold: () => (this.isUnfolded = !this.isUnfolded),
     emoji: () => {
       this.suggestions = undefined
       void this.emoji.toggle(this.texts.language)
     },
-    preview: () => (this.previews = !this.previews),
+    preview: () => (this.hasPreview = !this.hasPreview),
   }
 
   protected override render(): TemplateResult {
-    const { texts, passage, previews, disabled } = this
-    const state = { texts, passage, previews, unfolded: this.formats, emoji: this.emoji.isOpen }
+    const { texts, passage, hasPreview, isUnfolded, disabled } = this
+    const state = { texts, passage, hasPreview, isUnfolded, hasEmoji: this.emoji.isOpen }
     return html`${this.emoji.view(texts)} ${this.peopleView()}
-      <form class="frame" @submit=${this.submitted}>
-        ${previews ? this.previewView() : nothing} ${this.fieldView()}
+      <form class="frame" @submit=${this.onSubmit}>
+        ${hasPreview ? this.previewView() : nothing} ${this.fieldView()}
         <div class="row">
           ${toolbarView(state, this.actions)}
           <button class="send" part="send" ?disabled=${disabled} @mousedown=${keepFocus}>${texts.send}</button>
@@ -250,10 +249,10 @@ export class ChatComposer extends LitElement {
         aria-activedescendant=${suggestions ? `nick-${suggestions.active}` : nothing}
         placeholder=${texts.placeholder}
         ?readonly=${this.disabled}
-        @keydown=${this.pressed}
-        @input=${this.typed}
-        @selectionchange=${this.selected}
-        @paste=${this.pasted}
+        @keydown=${this.onKeydown}
+        @input=${this.onInput}
+        @selectionchange=${this.onSelection}
+        @paste=${this.onPaste}
         @blur=${() => (this.suggestions = undefined)}
       ></textarea>
     </div>`

@@ -1,4 +1,4 @@
-/** The composer's icons: lines on a grid of 24, in the colour of the text. */
+/** The icons of the toolbar, on a grid of 24, in the colour of the text. */
 import { html, svg, type SVGTemplateResult, type TemplateResult } from 'lit'
 
 const icon = (lines: SVGTemplateResult): TemplateResult => html`<svg viewBox="0 0 24 24" aria-hidden="true">${lines}</svg>`

@@ -1,22 +1,20 @@
-/**
- * Which key means what while a message is written. Knows keyboards and their differences; knows no text and no field.
- */
+/** The keyboard shortcuts of the composer, on all platforms and keyboard layouts. */
 import type { EditName } from './edits.ts'
 
 /**
- * Whether a key belongs to an input method (中文, 日本語), which nobody else may touch.
- * Safari ends the composition before the keydown of its Enter, which then has no `isComposing` but still the key code 229.
+ * Whether a key is for an input method (中文, 日本語): then it must have no other effect.
+ * Safari ends the composition before the keydown of its Enter, which then has no `isComposing`, but the key code 229.
  */
 export function isComposing(event: KeyboardEvent): boolean {
   return event.isComposing || event.keyCode === 229
 }
 
-/** Enter sends; with Shift or Alt it breaks the line. */
+/** Enter sends; with Shift or Alt it is a line break. */
 export function isSend(event: KeyboardEvent): boolean {
   return event.key === 'Enter' && !event.shiftKey && !event.altKey && !isComposing(event)
 }
 
-/** A digit stands for the key, and not for what it types with Shift. */
+/** A digit is the key with that digit, whatever it types with Shift. */
 const SHORTCUTS: Record<EditName, string> = {
   bold: 'B',
   italic: 'I',
@@ -29,24 +27,24 @@ const SHORTCUTS: Record<EditName, string> = {
   quote: 'Shift+9',
 }
 
-const NAMES = new Map(Object.entries(SHORTCUTS).map(([name, keys]) => [keys, name as EditName]))
+const EDIT_NAMES = new Map(Object.entries(SHORTCUTS).map(([name, keys]) => [keys, name as EditName]))
 
-/** On a Mac Ctrl+B and Ctrl+E move the caret, and Cmd is the key of commands. */
+/** On a Mac, shortcuts have Cmd instead of Ctrl: Ctrl+B and Ctrl+E move the caret. */
 const isMac = (): boolean => /^(?:Mac|iP)/.test(navigator.platform)
 
-/** What a combination of keys asks for, if for anything of ours. */
+/** The edit of a keyboard shortcut; undefined for any other keys. */
 export function editFor(event: KeyboardEvent): EditName | undefined {
   const isCommand = isMac() ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey
   if (!isCommand || event.altKey) return undefined
-  return NAMES.get(`${event.shiftKey ? 'Shift+' : ''}${keyOf(event)}`)
+  return EDIT_NAMES.get(`${event.shiftKey ? 'Shift+' : ''}${keyOf(event)}`)
 }
 
-/** The letter that a layout types, or where it types others (Русский) the one that is printed in the same place. */
+/** The Latin letter that a key types; in a layout without Latin letters (Русский), the letter at the same position of a US keyboard. */
 function keyOf({ key, code }: KeyboardEvent): string {
   return /^[a-z]$/i.test(key) ? key.toUpperCase() : code.replace(/^(?:Key|Digit)/, '')
 }
 
-/** A shortcut as ARIA writes it and as people read it. */
+/** A shortcut in the format of `aria-keyshortcuts`, and as text for people. */
 export function shortcut(name: EditName): { aria: string; shown: string } {
   const keys = SHORTCUTS[name]
   if (!isMac()) return { aria: `Control+${keys}`, shown: `Ctrl+${keys}` }

@@ -1,7 +1,4 @@
-/**
- * The looks of <chat-composer>: a quiet frame, a field, one row of small tools.
- * Takes its colours from chat-room-style.ts, through whatever contains it.
- */
+/** The style of <chat-composer>. It inherits its colours from chat-room-style.ts. */
 import { css } from 'lit'
 
 export const composerStyle = css`
@@ -34,7 +31,7 @@ export const composerStyle = css`
     box-shadow: 0 0 0 1px var(--accent);
   }
 
-  /* The field lies on a copy of its text, and is as tall. */
+  /* A copy of the text, in ::after, gives the field its height. */
   .grow {
     display: grid;
   }
@@ -64,7 +61,7 @@ export const composerStyle = css`
     resize: none;
   }
   textarea:focus-visible {
-    outline: none; /* its frame is the composer's */
+    outline: none; /* .frame shows the focus */
   }
   ::placeholder {
     color: var(--quiet);

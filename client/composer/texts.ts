@@ -1,4 +1,4 @@
-/** What the composer says, in the languages of texts.ts, which has it as `composer`. */
+/** The texts of the composer: `composer` in ../texts.ts. */
 
 export const english = {
   bold: 'Bold',

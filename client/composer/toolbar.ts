@@ -1,7 +1,4 @@
-/**
- * The row of small buttons below the field: a toolbar with one stop for Tab, and arrows within.
- * Knows how tools look and how one moves among them; knows nothing of what they do.
- */
+/** The toolbar of the composer. As ARIA says of toolbars, Tab stops at one of its buttons only, and the arrow keys go to the others. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { isApplied, type EditName } from './edits.ts'
 import { ICONS } from './icons.ts'
@@ -15,9 +12,9 @@ export interface ToolbarState {
   readonly texts: Texts
   readonly passage: Passage
   /** Whether the formats are shown where there is little room. */
-  readonly unfolded: boolean
-  readonly emoji: boolean
-  readonly previews: boolean
+  readonly isUnfolded: boolean
+  readonly hasEmoji: boolean
+  readonly hasPreview: boolean
 }
 
 export interface ToolbarActions {
@@ -27,20 +24,20 @@ export interface ToolbarActions {
   preview(): void
 }
 
-/** A press leaves the cursor, the selection and a phone's keyboard where they are. */
+/** For `mousedown`: the focus stays in the field, with its selection and a phone's keyboard. */
 export const keepFocus = (event: Event): void => event.preventDefault()
 
 export function toolbarView(state: ToolbarState, actions: ToolbarActions): TemplateResult {
   const { formatting, emoji, preview } = state.texts.composer
-  return html`<div class="tools" role="toolbar" part="toolbar" aria-label=${formatting} @keydown=${rove} @mousedown=${keepFocus}>
-    <div class="formats ${state.unfolded ? 'unfolded' : ''}">${FORMATS.map((name) => formatView(name, state, actions))}</div>
+  return html`<div class="tools" role="toolbar" part="toolbar" aria-label=${formatting} @keydown=${onKeydown} @mousedown=${keepFocus}>
+    <div class="formats ${state.isUnfolded ? 'unfolded' : ''}">${FORMATS.map((name) => formatView(name, state, actions))}</div>
     <button
       type="button"
       tabindex="-1"
       class="unfold"
       aria-label=${formatting}
       title=${formatting}
-      aria-expanded=${state.unfolded}
+      aria-expanded=${state.isUnfolded}
       @click=${() => actions.unfold()}
     >
       <span aria-hidden="true">Aa</span>
@@ -52,7 +49,7 @@ export function toolbarView(state: ToolbarState, actions: ToolbarActions): Templ
       aria-label=${emoji}
       title=${emoji}
       aria-haspopup="dialog"
-      aria-expanded=${state.emoji}
+      aria-expanded=${state.hasEmoji}
       @click=${() => actions.emoji()}
     >
       ${ICONS.emoji}
@@ -63,7 +60,7 @@ export function toolbarView(state: ToolbarState, actions: ToolbarActions): Templ
       data-tool="preview"
       aria-label=${preview}
       title=${preview}
-      aria-pressed=${state.previews}
+      aria-pressed=${state.hasPreview}
       @click=${() => actions.preview()}
     >
       ${ICONS.preview}
@@ -95,8 +92,8 @@ const STEPS: Record<string, (at: number, last: number) => number> = {
   End: (_at, last) => last,
 }
 
-/** Arrows move among the tools that are to be seen, and Tab comes back to where they left. */
-function rove(event: KeyboardEvent): void {
+/** Moves the focus among the visible buttons. Tab will come back to the last one. */
+function onKeydown(event: KeyboardEvent): void {
   const toolbar = event.currentTarget as HTMLElement
   const tools = toolsIn(toolbar)
   const at = tools.indexOf(event.target as HTMLElement)
@@ -104,17 +101,17 @@ function rove(event: KeyboardEvent): void {
   if (to === undefined || at === -1) return
   event.preventDefault()
   tools[to]?.focus()
-  stopAt(toolbar, tools[to])
+  setTabStop(toolbar, tools[to])
 }
 
-/** Sees to it that Tab finds one tool, also after the one it stopped at was folded away. */
-export function tabStop(root: ParentNode): void {
+/** Makes sure that Tab stops at a visible button, also after the previous one was hidden. */
+export function ensureTabStop(root: ParentNode): void {
   const toolbar = root.querySelector<HTMLElement>('[role=toolbar]')
   const tools = toolbar ? toolsIn(toolbar) : []
-  if (toolbar && !tools.some((tool) => tool.tabIndex === 0)) stopAt(toolbar, tools[0])
+  if (toolbar && !tools.some((tool) => tool.tabIndex === 0)) setTabStop(toolbar, tools[0])
 }
 
-function stopAt(toolbar: HTMLElement, stop: HTMLElement | undefined): void {
+function setTabStop(toolbar: HTMLElement, stop: HTMLElement | undefined): void {
   for (const tool of toolbar.querySelectorAll('button')) tool.tabIndex = tool === stop ? 0 : -1
 }
 

@@ -1,4 +1,4 @@
-/** markdown-it-ins ships no types of its own. */
+/** markdown-it-ins has no types of its own. */
 declare module 'markdown-it-ins' {
   import type { MarkdownIt } from 'markdown-it'
   export default function ins(md: MarkdownIt): void

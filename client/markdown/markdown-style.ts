@@ -1,5 +1,5 @@
 /**
- * The style of a message's text, which is what renderMarkdown makes of it. Headings are small, since a chat is no document.
+ * The style of a message's text, which is what renderMarkdown makes of it. Headings are small, since a message is not a document.
  * Its colours are those of chat-room-style.ts.
  */
 import { css } from 'lit'
