@@ -1,6 +1,6 @@
 /**
- * Builds the page: `node client/build/build.ts` puts it into dist/page/, for the server to serve as it is.
- * Names under assets/ carry a hash of the content, so they may be cached for ever; index.html and chat-room.js, which name them, may not.
+ * Builds the page: `node client/build/build.ts` writes it to dist/page/, from where the server serves it.
+ * File names in assets/ have a hash of the content, so that these files can be cached for ever; index.html and chat-room.js cannot.
  */
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -12,11 +12,11 @@ import { emoji } from './emoji.ts'
 const SOURCE = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = fileURLToPath(new URL('../../dist/page/', import.meta.url))
 
-/** What all of it has in common. */
+/** The options of all bundles. */
 const COMMON = {
   bundle: true,
   minify: true,
-  target: ['chrome123', 'firefox128', 'safari17.5'], // the first ones with light-dark()
+  target: ['chrome123', 'firefox128', 'safari17.5'], // the first versions with light-dark()
   charset: 'utf8',
   legalComments: 'linked',
   metafile: true,
@@ -35,18 +35,18 @@ export async function buildPage(folder: string = PAGE): Promise<string[]> {
     folder,
     ['page/main.ts', 'room/elements.ts', 'page/style.css'].map((name) => join(SOURCE, name)),
   )
-  const scripts = [...reached(outputs, assets.get('main.ts'))]
+  const scripts = [...staticImports(outputs, assets.get('main.ts'))]
   await writeFile(join(folder, 'index.html'), withAssets(await readFile(join(SOURCE, 'page/index.html'), 'utf8'), assets, scripts))
-  // The address that other sites' pages have in them stays the same.
+  // Pages of other sites have this address, so it has no hash.
   await writeFile(join(folder, 'chat-room.js'), `import './${assets.get('elements.ts')}'\n`)
   await copyFile(join(SOURCE, 'page/favicon.svg'), join(folder, 'favicon.svg'))
   return [...scripts, ...['style.css', 'shared-worker.ts'].flatMap((name) => assets.get(name) ?? [])]
 }
 
 /**
- * Bundles modules for the browser into `folder`/assets, with the worker that their tabs share.
+ * Bundles modules for the browser into `folder`/assets, with the SharedWorker.
  *
- * @returns the files written, by the name of their source, and what they are made of
+ * @returns the files, by the names of their sources; and esbuild's description of them
  */
 export async function bundle(
   folder: string,
@@ -56,7 +56,7 @@ export async function bundle(
   const common = { ...COMMON, outdir: folder, absWorkingDir: folder, entryNames: name, chunkNames: name, assetNames: name }
   const worker = await build({ ...common, entryPoints: [join(SOURCE, 'api/shared-worker.ts')], format: 'iife' })
   const workers = entriesOf(worker.metafile)
-  // The name changes with the content; who starts the worker stands beside it.
+  // shared.ts needs the name of the worker's script, which has a hash.
   const define = { ROOMFILE_WORKER: JSON.stringify(workers.map(([, path]) => basename(path)).join()) }
   const page = await build({ ...common, entryPoints: [...entryPoints], format: 'esm', splitting: true, plugins: [emoji], define })
   return { assets: new Map([...workers, ...entriesOf(page.metafile)]), outputs: page.metafile.outputs }
@@ -66,17 +66,17 @@ function entriesOf({ outputs }: Metafile): [source: string, path: string][] {
   return Object.entries(outputs).flatMap(([path, { entryPoint }]) => (entryPoint ? [[basename(entryPoint), path]] : []))
 }
 
-/** Names the files as they are called now, and all scripts at once: a browser would find one after the other. */
+/** Replaces the file names by those with a hash, and preloads all scripts: a browser would otherwise find them one after the other. */
 function withAssets(html: string, assets: Map<string, string>, scripts: string[]): string {
   const preloads = scripts.map((path) => `<link rel="modulepreload" href="${path}" />`).join('')
   return html.replaceAll(/(?<=(?:src|href)=")[^"]+/g, (name) => assets.get(name) ?? name).replace('</head>', `${preloads}</head>`)
 }
 
-/** A script and what it imports at once, not what it may import later. */
-function reached(outputs: Metafile['outputs'], path = '', seen = new Set<string>()): Set<string> {
+/** A script and all that it imports, but not its dynamic imports. */
+function staticImports(outputs: Metafile['outputs'], path = '', seen = new Set<string>()): Set<string> {
   if (seen.has(path)) return seen
   seen.add(path)
-  for (const { kind, path: next } of outputs[path]?.imports ?? []) if (kind === 'import-statement') reached(outputs, next, seen)
+  for (const { kind, path: next } of outputs[path]?.imports ?? []) if (kind === 'import-statement') staticImports(outputs, next, seen)
   return seen
 }
 
