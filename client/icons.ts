@@ -1,4 +1,4 @@
-/** The few pictures of the page, as SVG that takes the colour of the text around it. Each stands beside words, or in a button that has a name. */
+/** Icons, as SVG in the colour of the text around them. Hidden from assistive technology: each is in a button that has a label. */
 import { html, svg, type SVGTemplateResult, type TemplateResult } from 'lit'
 
 const icon = (paths: SVGTemplateResult): TemplateResult =>

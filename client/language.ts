@@ -1,42 +1,42 @@
 /**
- * Which language the page speaks, and how that language writes times and days.
- * Knows the reader's time zone and calendar; knows no words of the page (texts.ts).
+ * The language of the page, and times and days in that language and in the reader's time zone.
+ * The texts of the page are in texts.ts.
  */
 
-/** The languages that texts.ts has words in. */
+/** The languages that texts.ts has. */
 export const LANGUAGES = ['en', 'zh'] as const
 export type Language = (typeof LANGUAGES)[number]
 
-/** What is said in Chinese is said in the simplified script. */
+/** The Chinese texts are in simplified characters. */
 const DEFAULT_TAGS: Record<Language, string> = { en: 'en', zh: 'zh-CN' }
 
 const DAY = 86_400_000
-/** The last moment that a Date can name; a line written by hand may claim a later one. */
-const LAST_MOMENT = 8.64e15
+/** The greatest time of a Date. A line that somebody wrote into the file may have a greater one. */
+const MAX_TIME = 8.64e15
 
 /**
- * The first of the reader's languages that the page speaks, English if there is none.
+ * The first of the reader's languages that the page has, or English.
  *
- * @param wanted a language tag that somebody chose (`en`, `zh-TW`), or `''` to leave it to the browser
+ * @param wanted a language tag that somebody chose (`en`, `zh-TW`), or `''` for the browser's languages
  */
 export function languageFor(wanted: string, preferred: readonly string[] = navigator.languages): Language {
   const tags = wanted ? [wanted, ...preferred] : preferred
-  return tags.map(speaks).find((language) => language !== undefined) ?? 'en'
+  return tags.map(languageOf).find((language) => language !== undefined) ?? 'en'
 }
 
-function speaks(tag: string): Language | undefined {
+function languageOf(tag: string): Language | undefined {
   return LANGUAGES.find((language) => new RegExp(`^${language}\\b`, 'i').test(tag))
 }
 
-/** How a reader writes dates: the browser's own variant of the language (`en-GB`), where it names one. */
+/** The locale for dates: the browser's variant of the language (`en-GB`), if it has one. */
 function localeFor(language: Language): string {
-  return navigator.languages.find((tag) => speaks(tag) === language) ?? DEFAULT_TAGS[language]
+  return navigator.languages.find((tag) => languageOf(tag) === language) ?? DEFAULT_TAGS[language]
 }
 
 export interface Clock {
   /** `14:05` */
   time: (timestamp: number) => string
-  /** The day as people say it today: `Today`, `Yesterday`, `Monday, 3 November`. */
+  /** `Today`, `Yesterday`, `Monday, 3 November` */
   day: (timestamp: number, now: number) => string
   /** Day and time in full. */
   full: (timestamp: number) => string
@@ -44,7 +44,7 @@ export interface Clock {
 
 const clocks = new Map<Language, Clock>()
 
-/** The same clock each time, so that what was drawn with it need not be drawn again. */
+/** Always the same object for a language, so that what was rendered with it is not rendered again. */
 export function clockFor(language: Language): Clock {
   const clock = clocks.get(language) ?? newClock(language)
   clocks.set(language, clock)
@@ -57,37 +57,37 @@ function newClock(language: Language): Clock {
   const day = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' })
   const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: 'full' })
   const full = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium', hourCycle: 'h23' })
-  const near = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
   return {
-    time: (at) => time.format(moment(at)),
-    full: (at) => full.format(moment(at)),
+    time: (at) => time.format(dateOf(at)),
+    full: (at) => full.format(dateOf(at)),
     day: (at, now) => {
       const ago = dayOf(now) - dayOf(at)
-      if (ago === 0 || ago === 1) return capitalised(near.format(-ago, 'day'), locale)
-      return (moment(at).getFullYear() === moment(now).getFullYear() ? day : dayAndYear).format(moment(at))
+      if (ago === 0 || ago === 1) return capitalised(relative.format(-ago, 'day'), locale)
+      return (dateOf(at).getFullYear() === dateOf(now).getFullYear() ? day : dayAndYear).format(dateOf(at))
     },
   }
 }
 
-/** The local calendar day of a moment, as a number that grows by one each day. */
+/** The number of the local calendar day. */
 export function dayOf(timestamp: number): number {
-  const at = moment(timestamp)
+  const at = dateOf(timestamp)
   return Math.round(Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / DAY)
 }
 
-/** When the local day ends, in ms from now: days may have 23 or 25 hours. */
+/** Milliseconds until the local day ends, which may have 23 or 25 hours. */
 export function untilMidnight(now: number): number {
   const at = new Date(now)
   return new Date(at.getFullYear(), at.getMonth(), at.getDate() + 1).getTime() - now
 }
 
-/** The moment in the form that `<time datetime>` wants. */
+/** For the attribute `datetime` of `<time>`. */
 export function isoOf(timestamp: number): string {
-  return moment(timestamp).toISOString()
+  return dateOf(timestamp).toISOString()
 }
 
-function moment(timestamp: number): Date {
-  return new Date(Math.min(timestamp, LAST_MOMENT))
+function dateOf(timestamp: number): Date {
+  return new Date(Math.min(timestamp, MAX_TIME))
 }
 
 function capitalised(text: string, locale: string): string {

@@ -1,9 +1,9 @@
-/** Panels that open from a button: the browser's own popovers (Escape, a click beside, focus back), put below their button. */
+/** The position of popovers. The browser does the rest: it closes them, and gives the focus back. */
 
-/** How near a panel comes to the edge of the window, in pixels. */
+/** The least distance to the edge of the window, in pixels. */
 const EDGE = 8
 
-/** Puts an open panel below its button, within the window. */
+/** Puts an open popover below its button, within the window. */
 export function placeBelow(panel: HTMLElement, button: Element): void {
   const { bottom, right } = button.getBoundingClientRect()
   panel.style.top = `${bottom + EDGE / 2}px`

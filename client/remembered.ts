@@ -1,31 +1,31 @@
 /**
- * Small texts that outlive the page, in localStorage where the browser lets us, or as long as the tab, in sessionStorage.
- * Where it does not (blocked cookies, a sandboxed frame, a full disk) a text lives as long as the page, and nobody need care.
+ * Small texts that the browser stores: in localStorage, or in sessionStorage for as long as the tab exists.
+ * Where storage does not work (blocked cookies, a sandboxed frame, a full disk), texts are kept in memory for as long as the page exists.
  */
 export interface Memory {
-  /** The text under a key, empty if there is none. */
+  /** The text of a key; empty if there is none. */
   readonly recall: (key: string) => string
-  /** Keeps a text; an empty one is forgotten. */
+  /** Stores a text. An empty one removes the key. */
   readonly remember: (key: string, text: string) => void
 }
 
 function memory(storage: () => Storage): Memory {
-  const refused = new Map<string, string>()
+  const unstored = new Map<string, string>()
   return {
-    recall: (key) => refused.get(key) ?? attempt(() => storage().getItem(key)) ?? '',
+    recall: (key) => unstored.get(key) ?? attempt(() => storage().getItem(key)) ?? '',
     remember(key, text) {
-      const isKept = attempt(() => {
+      const isStored = attempt(() => {
         if (text === '') storage().removeItem(key)
         else storage().setItem(key, text)
         return true
       })
-      if (isKept) refused.delete(key)
-      else refused.set(key, text)
+      if (isStored) unstored.delete(key)
+      else unstored.set(key, text)
     },
   }
 }
 
-/** Merely looking at `localStorage` throws where it is blocked. */
+/** Where storage is blocked, even to read the variable `localStorage` throws. */
 function attempt<T>(use: () => T): T | undefined {
   try {
     return use()
@@ -36,8 +36,8 @@ function attempt<T>(use: () => T): T | undefined {
 
 export const { recall, remember } = memory(() => localStorage)
 
-/** What goes when the tab does. */
+/** For as long as the tab exists. */
 export const tabMemory = memory(() => sessionStorage)
 
-/** The storage itself, for what keeps more than a text; undefined where the browser does not let us. */
+/** The storage itself; undefined where it is blocked. */
 export const storage: Storage | undefined = attempt(() => localStorage)

@@ -1,11 +1,8 @@
-/**
- * What the page says, in the languages it speaks: one table a language, all with the same keys.
- * Knows words; knows nothing of dates (language.ts), rooms or elements.
- */
+/** The texts of the page: one table for each language, all with the same keys. */
 import { chinese as composerChinese, english as composerEnglish } from './composer/texts.ts'
 import { languageFor, type Language } from './language.ts'
 
-const all = (names: readonly string[]): string => names.join(', ')
+const listed = (names: readonly string[]): string => names.join(', ')
 const minutesAndSeconds = (seconds: number): string => (seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`)
 
 const english = {
@@ -22,10 +19,10 @@ const english = {
   unread: 'New since you were here',
   newMessages: (count: number) => (count === 1 ? '1 new message' : `${count} new messages`),
   latest: 'Jump to the latest',
-  came: (names: readonly string[]) => `${all(names)} came in`,
-  left: (names: readonly string[]) => `${all(names)} left`,
-  cameAndLeft: (names: readonly string[]) => `${all(names)} came and left`,
-  cameBack: (names: readonly string[]) => `${all(names)} left and came back`,
+  came: (names: readonly string[]) => `${listed(names)} came in`,
+  left: (names: readonly string[]) => `${listed(names)} left`,
+  cameAndLeft: (names: readonly string[]) => `${listed(names)} came and left`,
+  cameBack: (names: readonly string[]) => `${listed(names)} left and came back`,
   between: '; ',
   more: 'Show more',
   less: 'Show less',
@@ -34,7 +31,6 @@ const english = {
   copied: 'Copied.',
   notCopied: 'The browser does not let this page copy. The text is selected: copy it by hand.',
   quote: 'Quote',
-  permalink: 'Link to this message',
 
   // search
   search: 'Search',
@@ -71,9 +67,8 @@ const english = {
   // rooms
   rooms: 'Rooms',
   newRoom: 'Go to a room',
-  newRoomHint: 'Name of a room',
   go: 'Go',
-  /** Behind a number, for those who hear the page. */
+  /** For screen readers, after a number. */
   unreadMessages: (count: number): string => (count === 1 ? 'unread message' : 'unread messages'),
   unreadIn: (room: string, count: number) => (count === 1 ? `${room}, 1 unread message` : `${room}, ${count} unread messages`),
   title: (room: string) => `${room} – roomfile`,
@@ -104,7 +99,7 @@ const english = {
   notificationsMissing: 'Browsers show notifications only for pages that come over https. The number in the title goes on counting.',
   inRoom: (nick: string, room: string) => `${nick} in ${room}`,
 
-  /** By the stable code of an error, where our words are better than the server's, which are English. */
+  /** By the code of the error. For other codes the server's message is shown, which is in English. */
   errors: {
     nick_taken: 'Somebody with this name is here already. Choose another one.',
     bad_nick: 'A name has 1 to 50 characters, none that turns the direction of writing, and no blanks at its ends.',
@@ -145,7 +140,6 @@ const chinese: Texts = {
   copied: '已复制。',
   notCopied: '浏览器不允许本页复制。文字已选中，请手动复制。',
   quote: '引用',
-  permalink: '此消息的链接',
 
   search: '搜索',
   searchIn: '在已加载的消息中搜索',
@@ -175,7 +169,6 @@ const chinese: Texts = {
 
   rooms: '房间',
   newRoom: '进入房间',
-  newRoomHint: '房间名',
   go: '进入',
   unreadMessages: () => '条未读',
   unreadIn: (room, count) => `${room}，${count} 条未读`,
@@ -231,22 +224,22 @@ const chinese: Texts = {
     not_readable: '服务器无法读取这个房间。',
     room_busy: '这个房间正被另一个进程占用，请稍后再试。',
     disk_full: '服务器的磁盘满了。',
-    not_roomfile: '答复不是来自 roomfile，中间可能有代理或登录页。',
-    redirected: '服务器要我们去另一个地址，我们没有跟着去。',
-    answer_too_large: '服务器的答复太大了。',
-    timeout: '服务器没有及时答复。',
+    not_roomfile: '应答不是来自 roomfile，中间可能有代理或登录页。',
+    redirected: '服务器重定向到另一个地址，客户端没有跟随。',
+    answer_too_large: '服务器的应答太大了。',
+    timeout: '服务器没有及时应答。',
   },
 }
 
 const TEXTS: Record<Language, Texts> = { en: english, zh: chinese }
 
-/** @param tag a language tag that somebody chose, or `''` to leave it to the browser */
+/** @param tag a language tag that somebody chose, or `''` for the browser's languages */
 export function textsFor(tag: string): Texts {
   return TEXTS[languageFor(tag)]
 }
 
-/** An error in words: ours for its code; the server's when we have none; and a network's failure, which each browser words differently. */
-export function wordsFor(error: Error & { code?: unknown }, texts: Texts): string {
+/** The text of an error: by its code, or else the server's message. An error without a code is a network error, whose message depends on the browser. */
+export function errorText(error: Error & { code?: unknown }, texts: Texts): string {
   const code = typeof error.code === 'string' ? error.code : 'unreachable'
   return texts.errors[code] ?? error.message
 }

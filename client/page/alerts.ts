@@ -1,43 +1,42 @@
 /**
- * Calls a reader who looks elsewhere: a short sound, a notification, a number in the title and on the icon of the tab.
- * Knows what browsers allow. When to call, and whether the reader wants it, others know.
+ * Alerts for a reader who does not see the page: a sound, a notification, and a number in the title and on the icon of the tab.
+ * Knows what browsers allow. The page decides when to alert.
  */
 
 export type Permission = 'granted' | 'default' | 'denied' | 'missing'
 
-/** Whether the browser lets us notify: pages that came over plain http may not even ask. */
+/** Whether the browser lets us show notifications; `missing` where it has none, or the page came over plain http. */
 export function permission(): Permission {
   return isSecureContext && 'Notification' in globalThis ? Notification.permission : 'missing'
 }
 
-/** Asks the reader by way of the browser; to be called from a click. */
+/** Lets the browser ask the reader. To be called while a click is handled. */
 export async function askPermission(): Promise<Permission> {
   return permission() === 'default' ? Notification.requestPermission() : permission()
 }
 
 /**
- * Shows a notification, if we may.
- * @param tag a later one with the same tag takes its place
- * @param clicked when somebody follows it
+ * Shows a notification, if the browser lets us.
+ * @param tag a later notification with the same tag replaces it
  */
-export function notify(title: string, body: string, tag: string, clicked: () => void): void {
+export function notify(title: string, body: string, tag: string, onClick: () => void): void {
   if (permission() !== 'granted') return
   try {
-    const shown = new Notification(title, { body: body.slice(0, 200), tag, icon: 'favicon.svg' })
-    shown.addEventListener('click', () => {
+    const notification = new Notification(title, { body: body.slice(0, 200), tag, icon: 'favicon.svg' })
+    notification.addEventListener('click', () => {
       window.focus()
-      shown.close()
-      clicked()
+      notification.close()
+      onClick()
     })
   } catch (error) {
-    console.info('roomfile: this browser shows notifications of service workers only', error)
+    console.info('roomfile: this browser shows notifications only for service workers', error)
   }
 }
 
 let audio: AudioContext | undefined
 
-/** Two soft tones. Made here, so that no file need be fetched. */
-export function chime(): void {
+/** Two soft tones, generated so that no file is loaded. */
+export function playSound(): void {
   audio ??= new AudioContext()
   const { currentTime, destination } = audio
   void audio.resume()
@@ -57,8 +56,8 @@ export function chime(): void {
   }
 }
 
-/** Puts the number of what waits before the title and on the icon of the tab; 0 takes it away. */
-export function count(unread: number, title: string): void {
+/** Shows the number of unread messages before the title, and on the icon of the tab; for 0 it shows none. */
+export function showUnread(unread: number, title: string): void {
   document.title = unread > 0 ? `(${unread}) ${title}` : title
   const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]')
   if (!link) return
@@ -68,7 +67,7 @@ export function count(unread: number, title: string): void {
   if (link.getAttribute('href') !== href) link.href = href
 }
 
-/** The favicon with a number on it; favicon.svg is the same without. */
+/** The image of favicon.svg with a number on it. */
 function iconWith(number: string): string {
   const size = number.length > 2 ? 13 : 18
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M6 3h14l6 6v14a3 3 0 0 1-3 3h-9l-6 4v-4H6a3 3 0 0 1-3-3V6a3 3 0 0 1 3-3z" fill="#1f6f68"/><circle cx="21" cy="21" r="11" fill="#b3261e"/><text x="21" y="27" font-family="sans-serif" font-weight="700" font-size="${size}" text-anchor="middle" fill="#fff">${number}</text></svg>`

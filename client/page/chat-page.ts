@@ -1,35 +1,35 @@
 /**
- * The page around <chat-room>: which room the address names, the list of rooms, the settings, and who is called when somebody speaks.
- * Knows the address, the title and the tab. The element knows what happens in the room.
+ * The page around <chat-room>: the list of rooms, the settings, and alerts for new messages. The address of the page names the room.
+ * What happens in the room is shown by the element.
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
-import { askPermission, chime, count, notify, permission } from './alerts.ts'
-import { ChatRoom, type MessageDetail } from '../room/elements.ts' // which defines the elements
+import { askPermission, notify, permission, playSound, showUnread } from './alerts.ts'
+import { ChatRoom, type MessageDetail } from '../room/elements.ts' // this import defines the elements
 import { menuIcon, settingsIcon } from '../icons.ts'
 import { isMentioned } from '../room/log/mention.ts'
 import { placeBelow } from '../popover.ts'
 import { recall } from '../remembered.ts'
 import { RoomList } from './room-list.ts'
 import { roomsView } from './rooms-view.ts'
-import { change, settings, type Settings } from './settings.ts'
+import { changeSettings, settings, type Settings } from './settings.ts'
 import { settingsView } from './settings-view.ts'
 import { sharedHub } from '../api/shared.ts'
 import { textsFor, type Texts } from '../texts.ts'
 
-/** How often to look which rooms there are, while somebody looks at the page, in ms. */
-const REFRESH = 60_000
+/** How often the list of rooms is loaded while the page is visible, in ms. */
+const REFRESH_INTERVAL = 60_000
 
-/** Renders into the document itself: style.css is its style. */
+/** Has no shadow root, so that style.css applies. */
 export class ChatPage extends LitElement {
-  static override properties = { room: { state: true }, at: { state: true }, chosen: { state: true }, isRefused: { state: true } }
+  static override properties = { room: { state: true }, at: { state: true }, chosen: { state: true }, isNameInvalid: { state: true } }
 
   declare private room: string
-  /** The message that the address names. */
+  /** The id of the message in the address. */
   declare private at: string
   declare private chosen: Settings
-  /** Whether the name of a room that was typed is none. */
-  declare private isRefused: boolean
+  /** Whether the last room name that was entered is invalid. */
+  declare private isNameInvalid: boolean
 
   private readonly element = createRef<InstanceType<typeof ChatRoom>>()
   private isRoomsOpen = false
@@ -38,11 +38,11 @@ export class ChatPage extends LitElement {
     src: document.baseURI.split(/[?#]/, 1)[0] ?? '',
     hub: sharedHub('.'),
     nick: () => recall('roomfile.nick'),
-    changed: () => this.requestUpdate(),
+    onChange: () => this.requestUpdate(),
     onMessages: (room, messages) => {
       for (const message of messages) {
         const isOwn = message.nick !== '' && message.nick === recall('roomfile.nick')
-        if (message.type === 'msg' && !isOwn) this.call({ room, message, isMention: isMentioned(message.msg, recall('roomfile.nick')) })
+        if (message.type === 'msg' && !isOwn) this.alert({ room, message, isMention: isMentioned(message.msg, recall('roomfile.nick')) })
       }
     },
   })
@@ -50,10 +50,10 @@ export class ChatPage extends LitElement {
   constructor() {
     super()
     this.chosen = settings()
-    this.isRefused = false
+    this.isNameInvalid = false
     this.at = ''
     this.room = ''
-    this.arrive()
+    this.readAddress()
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -62,15 +62,15 @@ export class ChatPage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    addEventListener('popstate', this.arrive)
+    addEventListener('popstate', this.readAddress)
     document.addEventListener('visibilitychange', this.onVisibilityChange)
-    document.addEventListener('keydown', this.pressed)
-    setInterval(this.onVisibilityChange, REFRESH)
+    document.addEventListener('keydown', this.onKeydown)
+    setInterval(this.onVisibilityChange, REFRESH_INTERVAL)
     void this.list.refresh()
   }
 
   protected override firstUpdated(): void {
-    // On a phone the focus would open the keyboard over the messages.
+    // On a phone, the focus would open the keyboard over the messages.
     if (matchMedia('(pointer: fine)').matches) void this.element.value?.updateComplete.then(() => this.element.value?.focus())
   }
 
@@ -82,15 +82,15 @@ export class ChatPage extends LitElement {
     const { documentElement } = document
     documentElement.lang = this.texts.language
     documentElement.dataset['theme'] = this.chosen.theme
-    count(document.hidden ? this.list.unread : 0, this.texts.title(this.room))
+    showUnread(document.hidden ? this.list.unread : 0, this.texts.title(this.room))
   }
 
   private get texts(): Texts {
     return textsFor(this.chosen.language)
   }
 
-  /** Shows what the address names. */
-  private readonly arrive = (): void => {
+  /** Shows the room and the message that the address names. */
+  private readonly readAddress = (): void => {
     this.room = new URLSearchParams(location.search).get('room')?.normalize('NFC') || 'lobby'
     this.at = location.hash.slice(1)
   }
@@ -100,44 +100,44 @@ export class ChatPage extends LitElement {
     if (!document.hidden) void this.list.refresh()
   }
 
-  private readonly pressed = (event: KeyboardEvent): void => {
-    const isTyping = event.composedPath().some((at) => at instanceof HTMLElement && at.matches('input, textarea, select'))
+  private readonly onKeydown = (event: KeyboardEvent): void => {
+    const isTyping = event.composedPath().some((target) => target instanceof HTMLElement && target.matches('input, textarea, select'))
     if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return
     event.preventDefault()
     this.element.value?.find()
   }
 
   private go(room: string): void {
-    this.isRefused = false
+    this.isNameInvalid = false
     for (const panel of this.querySelectorAll<HTMLElement>('[popover]:popover-open')) panel.hidePopover()
     if (room !== this.room) history.pushState(null, '', `?room=${encodeURIComponent(room)}`)
-    this.arrive()
+    this.readAddress()
     if (matchMedia('(pointer: fine)').matches) this.element.value?.focus()
   }
 
-  /** Calls a reader who asked for it, when it is about them or when they look elsewhere. */
-  private call({ room, message, isMention }: MessageDetail): void {
+  /** Alerts the reader, as the settings say: to a mention, or to any message while the page is hidden. */
+  private alert({ room, message, isMention }: MessageDetail): void {
     if (!isMention && !document.hidden) return
-    if (this.chosen.sound) chime()
+    if (this.chosen.sound) playSound()
     if (!this.chosen.notifications || (!document.hidden && room === this.room)) return
     const { anonymous, inRoom } = this.texts
     notify(inRoom(message.nick || anonymous, room), message.msg, room, () => this.go(room))
   }
 
   private readonly onMessage = ({ detail }: CustomEvent<MessageDetail>): void => {
-    this.list.stir(detail.message.timestamp)
-    this.call(detail)
+    this.list.setTimestamp(detail.message.timestamp)
+    this.alert(detail)
   }
 
-  private readonly linked = (event: CustomEvent<{ url: string }>): void => {
+  private readonly onPermalink = (event: CustomEvent<{ url: string }>): void => {
     event.preventDefault()
     history.pushState(null, '', event.detail.url)
-    this.arrive()
+    this.readAddress()
   }
 
-  private readonly changeSettings = (changes: Partial<Settings>): void => {
-    this.chosen = change(changes)
-    if (changes.sound) chime()
+  private readonly onSettings = (changes: Partial<Settings>): void => {
+    this.chosen = changeSettings(changes)
+    if (changes.sound) playSound()
     if (changes.notifications) void askPermission().then(() => this.requestUpdate())
   }
 
@@ -153,8 +153,8 @@ export class ChatPage extends LitElement {
           .lang=${chosen.language}
           .theme=${chosen.theme}
           @message=${this.onMessage}
-          @permalink=${this.linked}
-          @unread=${({ detail }: CustomEvent<{ room: string; count: number }>) => list.count(detail.room, detail.count)}
+          @permalink=${this.onPermalink}
+          @unread=${({ detail }: CustomEvent<{ room: string; count: number }>) => list.setUnread(detail.room, detail.count)}
         >
           ${this.roomsButton(texts)}
           <h1 slot="title" dir="auto">${room}</h1>
@@ -167,9 +167,9 @@ export class ChatPage extends LitElement {
   }
 
   private roomsView(texts: Texts): TemplateResult {
-    return roomsView(this.list.rooms, this.room, this.isRefused, texts, {
+    return roomsView(this.list.rooms, this.room, this.isNameInvalid, texts, {
       go: (room) => this.go(room),
-      refuse: () => (this.isRefused = true),
+      onInvalid: () => (this.isNameInvalid = true),
     })
   }
 
@@ -186,23 +186,23 @@ export class ChatPage extends LitElement {
     </button>`
   }
 
-  /** What opens from a button. What is closed is not there. */
+  /** The popovers. Their contents are rendered only while they are open. */
   private panels(texts: Texts): TemplateResult {
-    return html`<div id="rooms" class="rooms drawer" popover role="dialog" aria-label=${texts.rooms} @beforetoggle=${this.roomsToggled}>
+    return html`<div id="rooms" class="rooms drawer" popover role="dialog" aria-label=${texts.rooms} @beforetoggle=${this.onRoomsToggle}>
         ${this.isRoomsOpen ? this.roomsView(texts) : nothing}
       </div>
-      <div id="settings" class="panel" popover role="dialog" aria-label=${texts.settings} @beforetoggle=${this.settingsToggled}>
-        ${this.isSettingsOpen ? settingsView(this.chosen, permission(), texts, this.changeSettings) : nothing}
+      <div id="settings" class="panel" popover role="dialog" aria-label=${texts.settings} @beforetoggle=${this.onSettingsToggle}>
+        ${this.isSettingsOpen ? settingsView(this.chosen, permission(), texts, this.onSettings) : nothing}
       </div>`
   }
 
-  private readonly roomsToggled = (event: ToggleEvent): void => {
+  private readonly onRoomsToggle = (event: ToggleEvent): void => {
     this.isRoomsOpen = event.newState === 'open'
     if (this.isRoomsOpen) void this.list.refresh()
     this.requestUpdate()
   }
 
-  private readonly settingsToggled = (event: ToggleEvent): void => {
+  private readonly onSettingsToggle = (event: ToggleEvent): void => {
     this.isSettingsOpen = event.newState === 'open'
     const button = this.querySelector('[popovertarget="settings"]')
     if (button) placeBelow(event.target as HTMLElement, button)

@@ -1,4 +1,4 @@
-/** The page at `/`: puts <chat-page> where it belongs. */
+/** The script of the page at `/`. */
 import { ChatPage } from './chat-page.ts'
 
 customElements.define('chat-page', ChatPage)

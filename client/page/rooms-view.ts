@@ -1,26 +1,26 @@
-/** The list of rooms, and the way to one that is not in it. Knows names, counts and words. */
+/** The list of rooms, and a form to go to a room that is not in it. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { ListedRoom } from './room-list.ts'
 import { roomNamed } from './room-names.ts'
 import type { Texts } from '../texts.ts'
 
-/** A count that is worth reading in full. */
-const MOST = 99
+/** A greater number of unread messages is shown as `99+`. */
+const MAX_COUNT = 99
 
 export interface RoomsActions {
   readonly go: (room: string) => void
-  /** An invalid name was typed. */
-  readonly refuse: () => void
+  /** Called when an invalid name was entered. */
+  readonly onInvalid: () => void
 }
 
-/** @param refused whether the name that was typed last is none */
+/** @param isInvalid whether the last name that was entered is invalid */
 export function roomsView(
   rooms: readonly ListedRoom[],
   current: string,
-  refused: boolean,
+  isInvalid: boolean,
   texts: Texts,
-  { go, refuse }: RoomsActions,
+  { go, onInvalid }: RoomsActions,
 ): TemplateResult {
   return html`<ul>
       ${repeat(
@@ -29,7 +29,7 @@ export function roomsView(
         (room) => html`<li>${roomLink(room)}</li>`,
       )}
     </ul>
-    <form class="new-room" novalidate @submit=${submitted}>
+    <form class="new-room" novalidate @submit=${onSubmit}>
       <input
         name="room"
         autocomplete="off"
@@ -39,10 +39,10 @@ export function roomsView(
         maxlength="100"
         aria-label=${texts.newRoom}
         placeholder=${texts.newRoom}
-        aria-invalid=${refused}
+        aria-invalid=${isInvalid}
       />
       <button>${texts.go}</button>
-      <p role="alert">${refused ? texts.errors['bad_room'] : nothing}</p>
+      <p role="alert">${isInvalid ? texts.errors['bad_room'] : nothing}</p>
     </form>`
 
   function roomLink({ name, unread }: ListedRoom): TemplateResult {
@@ -60,15 +60,15 @@ export function roomsView(
   }
 
   function countView(unread: number): TemplateResult {
-    return html` <span class="count">${unread > MOST ? `${MOST}+` : unread}</span>
+    return html` <span class="count">${unread > MAX_COUNT ? `${MAX_COUNT}+` : unread}</span>
       <span class="unseen">${texts.unreadMessages(unread)}</span>`
   }
 
-  function submitted(event: SubmitEvent): void {
+  function onSubmit(event: SubmitEvent): void {
     event.preventDefault()
     const form = event.currentTarget as HTMLFormElement
     const name = roomNamed((form.elements.namedItem('room') as HTMLInputElement).value)
-    if (name === undefined) return refuse()
+    if (name === undefined) return onInvalid()
     form.reset()
     go(name)
   }

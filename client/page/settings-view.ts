@@ -1,11 +1,11 @@
-/** The panel of the settings. Knows choices and words; what a choice does is the page's. */
+/** The panel of the settings. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { LANGUAGES } from '../language.ts'
 import type { Permission } from './alerts.ts'
 import { THEMES, type Settings } from './settings.ts'
 import { textsFor, type Texts } from '../texts.ts'
 
-/** @param permission what the browser says to notifications */
+/** @param permission whether the browser lets us show notifications */
 export function settingsView(
   settings: Settings,
   permission: Permission,
@@ -17,8 +17,8 @@ export function settingsView(
   return html`<form class="settings" @submit=${(event: SubmitEvent) => event.preventDefault()}>
     ${choice('language', texts.languages, languages, settings.language, (language) => change({ language }))}
     ${choice('theme', texts.theme, themes, settings.theme, (theme) => change({ theme }))}
-    ${tick(texts.sound, settings.sound, false, (sound) => change({ sound }))}
-    ${tick(texts.notifications, settings.notifications && permission === 'granted', permission === 'missing', (notifications) => change({ notifications }))}
+    ${checkbox(texts.sound, settings.sound, false, (sound) => change({ sound }))}
+    ${checkbox(texts.notifications, settings.notifications && permission === 'granted', permission === 'missing', (notifications) => change({ notifications }))}
     <p class="hint">${texts.alertsHint}</p>
     <p class="hint" role="status">
       ${permission === 'missing' ? texts.notificationsMissing : permission === 'denied' ? texts.notificationsDenied : nothing}
@@ -27,14 +27,14 @@ export function settingsView(
 
   function choice<T extends string>(
     name: string,
-    words: string,
+    legend: string,
     choices: readonly (readonly [T, string])[],
     chosen: T | '',
     choose: (value: T | '') => void,
   ): TemplateResult {
     const all: readonly (readonly [T | '', string])[] = [['', texts.automatic], ...choices]
     return html`<fieldset>
-      <legend>${words}</legend>
+      <legend>${legend}</legend>
       <div class="choices">
         ${all.map(
           ([value, label]) =>
@@ -48,7 +48,7 @@ export function settingsView(
   }
 }
 
-function tick(words: string, isOn: boolean, isDisabled: boolean, set: (isOn: boolean) => void): TemplateResult {
+function checkbox(label: string, isOn: boolean, isDisabled: boolean, set: (isOn: boolean) => void): TemplateResult {
   return html`<label class="tick">
     <input
       type="checkbox"
@@ -56,6 +56,6 @@ function tick(words: string, isOn: boolean, isDisabled: boolean, set: (isOn: boo
       ?disabled=${isDisabled}
       @change=${(event: Event) => set((event.target as HTMLInputElement).checked)}
     />
-    <span>${words}</span>
+    <span>${label}</span>
   </label>`
 }

@@ -1,8 +1,8 @@
-/** What a reader has chosen for this page, remembered by the browser. Knows the choices and their defaults, not what comes of them. */
+/** The reader's settings, which the browser stores. */
 import { LANGUAGES, type Language } from '../language.ts'
 import { recall, remember } from '../remembered.ts'
 
-/** `''` leaves it to the browser and the system. */
+/** `''`: what the browser or the system has. */
 export interface Settings {
   readonly language: Language | ''
   readonly theme: 'light' | 'dark' | ''
@@ -21,7 +21,7 @@ export function settings(): Settings {
   }
 }
 
-export function change(changes: Partial<Settings>): Settings {
+export function changeSettings(changes: Partial<Settings>): Settings {
   for (const [name, value] of Object.entries(changes)) {
     remember(`roomfile.${name}`, typeof value === 'boolean' ? (value ? 'on' : '') : value)
   }

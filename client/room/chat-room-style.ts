@@ -1,6 +1,6 @@
 /**
- * The looks of <chat-room>: a constructable style sheet, which a strict content security policy lets pass.
- * Its colours can be set from outside with the custom properties `--room-…`; light and dark follow the reader's system, or `theme`.
+ * The style of <chat-room>. Lit makes a constructable style sheet of it, which a strict content security policy allows.
+ * A page can set the colours with the custom properties `--room-…`. The attribute `theme` or else the reader's system decides between light and dark.
  */
 import { css } from 'lit'
 
@@ -153,7 +153,7 @@ export const chatRoomStyle = css`
     appearance: none;
   }
   .search input::-webkit-search-cancel-button {
-    display: none; /* Escape and the cross beside it close it */
+    display: none; /* Escape and the button beside it close the search */
   }
   .search input:focus-visible {
     outline-offset: -1px;
@@ -340,7 +340,7 @@ export const chatRoomStyle = css`
     outline-offset: -1px;
   }
   @media (pointer: coarse) {
-    /* A smaller font makes phones zoom in on the field. */
+    /* With a smaller font, phones zoom in on the field. */
     .name,
     .search input {
       font-size: 1rem;

@@ -1,6 +1,6 @@
 /**
  * `<chat-room>`: one room on a page, to read and to write in.
- * Knows what to show when. What goes on in the room visit.ts knows; the messages are <chat-log>'s, the field is <chat-composer>'s.
+ * Renders what a visit to the room has (visit.ts); <chat-log> shows the messages, and in <chat-composer> they are written.
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { createRef, ref } from 'lit/directives/ref.js'
@@ -21,32 +21,32 @@ import { bannerView, nickField, stateView, stoppedView } from './status-view.ts'
 import { textsFor, type Texts } from '../texts.ts'
 import { Visit } from './visit.ts'
 
-/** How long a passing note stands, in ms. */
-const NOTE = 6000
-/** How often what is said of a lost connection is brought up to date, in ms. */
+/** How long a note is shown, in ms. */
+const NOTE_TIME = 6000
+/** How often the view is updated while there is no connection, in ms. */
 const TICK = 500
-/** The looks of an id, so that nothing else in an address is looked for. */
+/** The format of a message id: any other fragment of an address is ignored. */
 const ID = /^\d{1,16}-\d{1,9}$/
 
-/** A message that came while the reader was here. */
+/** A message that came during the visit. */
 export interface MessageDetail {
   readonly room: string
   readonly message: Message
-  /** Whether it calls the reader by name. */
+  /** Whether it mentions the reader's nick. */
   readonly isMention: boolean
 }
 
 /**
  * A chat room on a page. Attributes, each a property as well:
  *
- * - `src`: where roomfile is; by default where this script came from, which is in the folder assets/ there
+ * - `src`: the address of the server; by default the one that this script came from
  * - `room`: the room's name, `lobby` by default
- * - `nick`: who writes, at first; then what the reader chose, which the browser remembers
+ * - `nick`: the reader's nick; once the reader has chosen another one, the browser stores that
  * - `lang`: `en` or `zh`; the browser's languages decide by default
  * - `theme`: `light` or `dark`; the reader's system decides by default
  * - `at`: the id of a message to show and mark
  *
- * Events, which leave a shadow root: `message` (MessageDetail), `unread` ({room, count}), `state` ({room, state}), `named` ({nick}),
+ * Events, which bubble out of shadow roots: `message` (MessageDetail), `unread` ({room, count}), `state` ({room, state}), `named` ({nick}),
  * and `permalink` ({room, id, url}) before a message's link is followed, cancelable.
  *
  * @example
@@ -73,7 +73,7 @@ export class ChatRoom extends LitElement {
   declare theme: string
   declare at: string
   declare private now: number
-  /** A passing word: the room was edited, a message is copied. */
+  /** A text that is shown for a short time: the room was edited, a message is copied. */
   declare private note: string
 
   private readonly log = createRef<ChatLog>()
@@ -81,17 +81,19 @@ export class ChatRoom extends LitElement {
   private readonly bar = new SearchBar(this, {
     entries: () => this.visit?.entries ?? [],
     show: (id) => void this.log.value?.show(id),
-    closed: () => this.log.value?.focus(),
+    onClose: () => this.log.value?.focus(),
   })
   private isPeopleOpen = false
   private wasAtEnd = true
   private visit: Visit | undefined
-  /** Where the reader left the rooms, to come back to. */
+  /** The scroll positions of other rooms, for when the reader returns. */
   private readonly places = new Map<string, Place | undefined>()
-  private told = { count: 0, state: '' }
-  private isShown = false
+  /** What the latest `unread` and `state` events said. */
+  private reported = { count: 0, state: '' }
+  /** Whether the message `at` has been shown. */
+  private isAtShown = false
   private midnight: ReturnType<typeof setTimeout> | undefined
-  private notes: ReturnType<typeof setTimeout> | undefined
+  private noteTimeout: ReturnType<typeof setTimeout> | undefined
   private ticks: ReturnType<typeof setInterval> | undefined
 
   constructor() {
@@ -108,15 +110,15 @@ export class ChatRoom extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    document.addEventListener('visibilitychange', this.turned)
+    document.addEventListener('visibilitychange', this.onVisibilityChange)
     if (this.hasUpdated) this.open()
     this.onNewDay()
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    document.removeEventListener('visibilitychange', this.turned)
-    for (const timer of [this.midnight, this.notes]) clearTimeout(timer)
+    document.removeEventListener('visibilitychange', this.onVisibilityChange)
+    for (const timer of [this.midnight, this.noteTimeout]) clearTimeout(timer)
     clearInterval(this.ticks)
     this.ticks = undefined
     this.visit?.end()
@@ -135,7 +137,7 @@ export class ChatRoom extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('src') || changed.has('room')) this.open(changed.get('room'))
     else if (changed.has('nick')) void this.visit?.join(this.nick)
-    if (changed.has('at')) this.isShown = false
+    if (changed.has('at')) this.isAtShown = false
     this.bar.refresh()
   }
 
@@ -147,18 +149,18 @@ export class ChatRoom extends LitElement {
       this.ticks = undefined
     }
     void this.showAt()
-    this.tellChanges()
+    this.reportChanges()
   }
 
-  /** Leaves the room it showed, and visits the one it should show. @param left the room that was shown, if it is another */
+  /** Visits the room of `src` and `room`. @param left the room that was shown before, if it is another one */
   private open(left?: string): void {
     const { room } = this
-    if (left !== undefined && this.visit) this.places.set(left, this.log.value?.whereabouts())
+    if (left !== undefined && this.visit) this.places.set(left, this.log.value?.place())
     this.visit?.end()
-    this.isShown = false
-    this.bar.forget()
+    this.isAtShown = false
+    this.bar.reset()
     this.log.value?.start(this.places.get(room))
-    this.told = { count: 0, state: '' }
+    this.reported = { count: 0, state: '' }
     const src = new URL(this.src || '.', document.baseURI).href
     this.nick ||= recall('roomfile.nick')
     this.visit = new Visit({
@@ -166,9 +168,9 @@ export class ChatRoom extends LitElement {
       room,
       nick: this.nick,
       isLooking: () => this.isLooking(),
-      changed: () => this.requestUpdate(),
+      onChange: () => this.requestUpdate(),
       onMessages: (messages) => this.onMessages(messages),
-      edited: () => this.say(this.texts.edited),
+      onReset: () => this.showNote(this.texts.edited),
     })
   }
 
@@ -180,79 +182,79 @@ export class ChatRoom extends LitElement {
     return document.visibilityState === 'visible' && (this.log.value?.atEnd ?? true)
   }
 
-  private readonly looked = (): void => {
+  private readonly onScroll = (): void => {
     const isRead = this.isLooking() && this.visit?.isLoaded === true && this.visit.read()
     const atEnd = this.log.value?.atEnd ?? true
     if (isRead || atEnd !== this.wasAtEnd) this.requestUpdate()
     this.wasAtEnd = atEnd
   }
 
-  /** The tab came to the front: it may be another day, and whoever was signed out may have signed in elsewhere. */
-  private readonly turned = (): void => {
+  /** The page is visible again: it may be another day, and the reader may have signed in on another page. */
+  private readonly onVisibilityChange = (): void => {
     if (document.visibilityState !== 'visible') return
     this.onNewDay()
-    this.looked()
+    this.onScroll()
     if (this.visit?.stopped) this.open()
   }
 
-  /** What was today is yesterday from midnight on. */
+  /** Renders again at midnight, when `Today` becomes `Yesterday`. */
   private onNewDay(): void {
     this.now = Date.now()
     clearTimeout(this.midnight)
     this.midnight = setTimeout(() => this.onNewDay(), untilMidnight(this.now) + 50)
   }
 
-  private say(note: string): void {
+  private showNote(note: string): void {
     this.note = note
-    clearTimeout(this.notes)
-    this.notes = setTimeout(() => (this.note = ''), NOTE)
+    clearTimeout(this.noteTimeout)
+    this.noteTimeout = setTimeout(() => (this.note = ''), NOTE_TIME)
   }
 
   private onMessages(messages: readonly Message[]): void {
     const { visit, room } = this
     for (const message of messages) {
       if (!visit || message.type !== 'msg' || visit.isOwn(message)) continue
-      this.tell('message', { room, message, isMention: isMentioned(message.msg, this.nick, visit.who) } satisfies MessageDetail)
+      this.emit('message', { room, message, isMention: isMentioned(message.msg, this.nick, visit.who) } satisfies MessageDetail)
     }
   }
 
-  private tellChanges(): void {
-    const { visit, room, told } = this
+  private reportChanges(): void {
+    const { visit, room, reported } = this
     if (!visit) return
     const { count } = visit.reading
     const { state } = visit.link.event
-    if (count !== told.count) this.tell('unread', { room, count })
-    if (state !== told.state) this.tell('state', { room, state })
-    this.told = { count, state }
+    if (count !== reported.count) this.emit('unread', { room, count })
+    if (state !== reported.state) this.emit('state', { room, state })
+    this.reported = { count, state }
   }
 
-  private tell(type: string, detail: object): boolean {
+  private emit(type: string, detail: object): boolean {
     return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true, cancelable: true }))
   }
 
-  /** Shows the message that an address asks for, once what there is has come; says so when it is gone. */
+  /** Shows the message `at` once the messages have come, or a note that it is not there. */
   private async showAt(): Promise<void> {
-    if (this.isShown || !ID.test(this.at) || !this.visit?.isLoaded || !this.log.value) return
-    this.isShown = true
+    if (this.isAtShown || !ID.test(this.at) || !this.visit?.isLoaded || !this.log.value) return
+    this.isAtShown = true
     await this.log.value.updateComplete
-    if (!(await this.log.value.show(this.at))) this.say(this.texts.gone)
+    if (!(await this.log.value.show(this.at))) this.showNote(this.texts.gone)
   }
 
-  private readonly rename = (wanted: string): void => {
+  private readonly onRename = (wanted: string): void => {
     const nick = wanted.trim()
     if (nick === this.nick && !this.visit?.nickError) return
     remember('roomfile.nick', nick)
     if (nick === this.nick) void this.visit?.join(nick)
     this.nick = nick
-    this.tell('named', { nick })
+    this.emit('named', { nick })
   }
 
-  private readonly send = ({ detail }: SendEvent): void => {
-    this.visit?.say(detail.msg, this.nick)
+  private readonly onSend = ({ detail }: SendEvent): void => {
+    this.visit?.send(detail.msg, this.nick)
     this.log.value?.toEnd()
   }
 
-  private readonly editAgain = ({ detail: { cid } }: CustomEvent<{ cid: string }>): void => {
+  private readonly onEdit = ({ detail: { cid } }: CustomEvent<{ cid: string }>): void => {
     const entry = this.visit?.pending.find((one) => one.cid === cid)
     if (!entry) return
     this.visit?.discard(cid)
@@ -260,9 +262,9 @@ export class ChatRoom extends LitElement {
     this.focus()
   }
 
-  private readonly linked = (event: CustomEvent<{ id: string }>): void => {
+  private readonly onPermalink = (event: CustomEvent<{ id: string }>): void => {
     const { id } = event.detail
-    if (!this.tell('permalink', { room: this.room, id, url: this.hrefOf(id) })) event.preventDefault()
+    if (!this.emit('permalink', { room: this.room, id, url: this.hrefOf(id) })) event.preventDefault()
   }
 
   private readonly hrefOf = (id: string): string => {
@@ -277,8 +279,8 @@ export class ChatRoom extends LitElement {
     else this.visit?.retry()
   }
 
-  private readonly pressed = (event: KeyboardEvent): void => {
-    const isTyping = event.composedPath().some((at) => at instanceof HTMLElement && at.matches('input, textarea, select'))
+  private readonly onKeydown = (event: KeyboardEvent): void => {
+    const isTyping = event.composedPath().some((target) => target instanceof HTMLElement && target.matches('input, textarea, select'))
     if (event.key === 'Escape' && this.bar.isOpen && !event.isComposing) this.bar.close()
     else if (event.key === '/' && !isTyping && !event.ctrlKey && !event.metaKey) this.find()
     else return
@@ -289,7 +291,7 @@ export class ChatRoom extends LitElement {
   protected override render(): TemplateResult {
     const { texts, visit } = this
     if (!visit) return html``
-    return html`<div class="room" lang=${texts.language} @keydown=${this.pressed}>
+    return html`<div class="room" lang=${texts.language} @keydown=${this.onKeydown}>
       ${headerView(this.room, visit.who.length, texts, () => this.find())} ${this.peoplePanel(visit, texts)}
       ${this.bar.isOpen ? this.bar.view(texts) : nothing} ${this.stageView(visit, texts)}
       <aside class="roster" part="people" aria-label=${texts.people}>
@@ -300,14 +302,14 @@ export class ChatRoom extends LitElement {
     </div>`
   }
 
-  /** On narrow pages: the same people, behind the button with their number. */
+  /** Where there is little room, the list of people opens from a button. */
   private peoplePanel(visit: Visit, texts: Texts): TemplateResult {
-    return html`<div id="people" class="panel" popover aria-label=${texts.people} role="dialog" @beforetoggle=${this.peopleToggled}>
+    return html`<div id="people" class="panel" popover aria-label=${texts.people} role="dialog" @beforetoggle=${this.onPeopleToggle}>
       ${this.isPeopleOpen ? peopleView(visit.who, visit.typing, visit.nick, texts) : nothing}
     </div>`
   }
 
-  private readonly peopleToggled = (event: ToggleEvent): void => {
+  private readonly onPeopleToggle = (event: ToggleEvent): void => {
     this.isPeopleOpen = event.newState === 'open'
     const button = this.renderRoot.querySelector('.people-button')
     if (button) placeBelow(event.target as HTMLElement, button)
@@ -332,13 +334,13 @@ export class ChatRoom extends LitElement {
         .marked=${this.bar.isOpen ? this.bar.search.id : this.at}
         .hits=${this.bar.search.hits}
         .query=${this.bar.search.query}
-        @scrolled=${this.looked}
-        @permalink=${this.linked}
+        @scrolled=${this.onScroll}
+        @permalink=${this.onPermalink}
         @quote=${(event: CustomEvent<{ text: string }>) => this.composer.value?.quote(event.detail.text)}
-        @copied=${(event: CustomEvent<{ done: boolean }>) => this.say(event.detail.done ? texts.copied : texts.notCopied)}
+        @copied=${(event: CustomEvent<{ done: boolean }>) => this.showNote(event.detail.done ? texts.copied : texts.notCopied)}
         @leave=${() => this.focus()}
-        @again=${(event: CustomEvent<{ cid: string }>) => visit.sayAgain(event.detail.cid)}
-        @edit=${this.editAgain}
+        @again=${(event: CustomEvent<{ cid: string }>) => visit.sendAgain(event.detail.cid)}
+        @edit=${this.onEdit}
         @discard=${(event: CustomEvent<{ cid: string }>) => visit.discard(event.detail.cid)}
       ></chat-log>
       <div class="float">
@@ -361,13 +363,13 @@ export class ChatRoom extends LitElement {
         .room=${visit.key}
         .nicks=${this.nicks(visit)}
         .nick=${this.nick}
-        @send=${this.send}
+        @send=${this.onSend}
         @typing=${() => visit.type()}
       ></chat-composer>
-      <div class="status">${nickField(this.nick, nickError, texts, this.rename)} ${stateView(link, stopped !== undefined, texts)}</div>`
+      <div class="status">${nickField(this.nick, nickError, texts, this.onRename)} ${stateView(link, stopped !== undefined, texts)}</div>`
   }
 
-  /** Whom one may mention: those who are here, and those who said something. */
+  /** The nicks that a message may mention: people who are here, and authors of messages. */
   private nicks({ who, entries }: Visit): string[] {
     return [...new Set([...who, ...entries.flatMap((entry) => ('nick' in entry && entry.nick !== '' ? [entry.nick] : []))])]
   }

@@ -1,6 +1,6 @@
 /**
- * Defines the elements, and does nothing else: what any page loads to use <chat-room>, and what our own page begins with.
- * A page may load it twice, or from two servers: the first one's elements stay.
+ * Defines the custom elements. Pages of other sites load this to use <chat-room>; our own page imports it.
+ * If a page loads it twice, or from two servers, the first definitions stay.
  */
 import { ChatComposer } from '../composer/composer.ts'
 import { ChatLog } from './log/chat-log.ts'

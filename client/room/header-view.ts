@@ -1,9 +1,9 @@
-/** The line above a room, and the button that leads to its end. The page around it puts its own things into the slots. */
+/** The header of a room, with slots for the page around it; and the button that scrolls to the end of the log. */
 import { html, type TemplateResult } from 'lit'
 import { downIcon, peopleIcon, searchIcon } from '../icons.ts'
 import type { Texts } from '../texts.ts'
 
-/** @param here how many people are here */
+/** @param here the number of people in the room */
 export function headerView(room: string, here: number, texts: Texts, find: () => void): TemplateResult {
   return html`<header class="header" part="header">
     <slot name="start"></slot>
@@ -18,17 +18,17 @@ export function headerView(room: string, here: number, texts: Texts, find: () =>
   </header>`
 }
 
-/** @param unread how many messages wait there */
+/** @param unread the number of unread messages */
 export function latestView(unread: number, texts: Texts, go: () => void): TemplateResult {
-  const words = unread > 0 ? texts.newMessages(unread) : texts.latest
+  const label = unread > 0 ? texts.newMessages(unread) : texts.latest
   return html`<button
     type="button"
     class="latest ${unread > 0 ? 'unseen' : ''}"
     part="latest"
-    aria-label=${words}
-    title=${words}
+    aria-label=${label}
+    title=${label}
     @click=${go}
   >
-    ${downIcon}${unread > 0 ? html`<span>${words}</span>` : ''}
+    ${downIcon}${unread > 0 ? html`<span>${label}</span>` : ''}
   </button>`
 }

@@ -1,15 +1,15 @@
 /**
- * What the page says about the connection, and from when on: a hiccup is not worth a word, the second failure or two seconds are.
- * Pure rules over the client's state events and a clock.
+ * The state of the connection, as it is shown. A short interruption is not shown: only the second failure in a row, or two seconds without
+ * a connection. Pure: the caller gives the events and the time.
  */
 import type { StateEvent } from '../api/client.ts'
 
-/** ms without a connection after which a reader is told. */
+/** An interruption that lasts longer, in ms, is shown. */
 const SHOWN_AFTER_MS = 2000
 
 export class LinkState {
   event: StateEvent = { type: 'state', state: 'connecting' }
-  /** Since when there is no connection, in ms since the epoch; undefined while there is one. */
+  /** When the connection was lost, in ms since the epoch; undefined while there is one. */
   private downSince: number | undefined
   private failures = 0
 
@@ -32,12 +32,12 @@ export class LinkState {
     return this.downSince !== undefined
   }
 
-  /** Whether it is time to say so. */
+  /** Whether to show that there is no connection. */
   isTroubled(now: number): boolean {
     return this.downSince !== undefined && (this.failures >= 2 || now - this.downSince >= SHOWN_AFTER_MS)
   }
 
-  /** Seconds until the next try, 0 while one is under way. */
+  /** Seconds until the next retry; 0 during a retry. */
   secondsLeft(now: number): number {
     return this.event.state === 'waiting' ? Math.max(0, Math.ceil((this.event.retryAt - now) / 1000)) : 0
   }

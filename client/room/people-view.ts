@@ -1,9 +1,9 @@
-/** Who is here and who is typing, as lists and lines. Knows names and words, no room. */
+/** The list of the people in a room, and the line that says who is typing. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { isolated, nickColour } from './log/nick.ts'
 import type { Texts } from '../texts.ts'
 
-/** @param nick the reader's own name among them, `''` for none */
+/** @param nick the reader's own nick; `''` for none */
 export function peopleView(who: readonly string[], typing: readonly string[], nick: string, texts: Texts): TemplateResult {
   if (who.length === 0) return html`<p class="nobody">${texts.nobody}</p>`
   return html`<ul>
@@ -18,7 +18,7 @@ export function peopleView(who: readonly string[], typing: readonly string[], ni
   </ul>`
 }
 
-/** The line has its place also when nobody types, so that nothing moves when somebody does. */
+/** The line is there even while nobody is typing, so that nothing moves when somebody begins. */
 export function typingView(typing: readonly string[], nick: string, texts: Texts): TemplateResult {
   const others = typing.filter((name) => name !== nick)
   return html`<p class="typing" part="typing" aria-live="off">${others.length > 0 ? texts.typing(others.map(isolated)) : nothing}</p>`

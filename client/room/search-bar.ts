@@ -1,7 +1,4 @@
-/**
- * The search of one room: its field, what it found, and which of it is looked at.
- * Knows when the field is there and what its keys do. What is found search.ts decides, how it looks search-view.ts.
- */
+/** The search in one room: opens and closes the bar, and shows the current result. search.ts finds the results, search-view.ts renders the bar. */
 import type { LitElement, TemplateResult } from 'lit'
 import type { Entry } from './log/rows.ts'
 import { Search } from './search.ts'
@@ -9,12 +6,12 @@ import { searchView } from './search-view.ts'
 import type { Texts } from '../texts.ts'
 
 export interface SearchBarHost {
-  /** What there is to search in. */
+  /** Where to search. */
   readonly entries: () => readonly Entry[]
-  /** Brings a message that was found into sight. */
+  /** Scrolls to a message. */
   readonly show: (id: string) => void
-  /** The search has ended: the focus goes elsewhere. */
-  readonly closed: () => void
+  /** Called when the reader closes the search: the focus has to go elsewhere. */
+  readonly onClose: () => void
 }
 
 export class SearchBar {
@@ -23,13 +20,13 @@ export class SearchBar {
   private readonly element: LitElement
   private readonly host: SearchBarHost
 
-  /** @param element shows the view, and is told when it has changed */
+  /** @param element renders the view; it is updated after each change */
   constructor(element: LitElement, host: SearchBarHost) {
     this.element = element
     this.host = host
   }
 
-  /** Opens the field, or goes to it. */
+  /** Opens the bar, and focuses its field. */
   open(): void {
     this.isOpen = true
     this.element.requestUpdate()
@@ -37,18 +34,18 @@ export class SearchBar {
   }
 
   close(): void {
-    this.forget()
+    this.reset()
     this.element.requestUpdate()
-    this.host.closed()
+    this.host.onClose()
   }
 
-  /** Closes without a word: another room is shown. */
-  forget(): void {
+  /** Closes the bar, since another room is shown. */
+  reset(): void {
     this.isOpen = false
     this.search.look('', [])
   }
 
-  /** Looks again after something came or went. */
+  /** Searches again, after the entries have changed. */
   refresh(): void {
     if (this.isOpen) this.search.refresh(this.host.entries())
   }
@@ -57,17 +54,17 @@ export class SearchBar {
     return searchView(this.search, texts, {
       look: (query) => {
         this.search.look(query, this.host.entries())
-        this.toHit()
+        this.showResult()
       },
       step: (by) => {
         this.search.step(by)
-        this.toHit()
+        this.showResult()
       },
       close: () => this.close(),
     })
   }
 
-  private toHit(): void {
+  private showResult(): void {
     if (this.search.id !== undefined) this.host.show(this.search.id)
     this.element.requestUpdate()
   }

@@ -1,24 +1,21 @@
-/**
- * Search in the messages that are loaded: what is found, and which of them is looked at.
- * Pure rules over texts. Knows no DOM (search-view.ts shows it).
- */
+/** A search in the messages that are loaded: its results, and which of them is the current one. Knows no DOM. */
 import type { Entry } from './log/rows.ts'
 
 export class Search {
   query = ''
-  /** Ids of the messages that hold the query, in their text or as their author; oldest first. */
+  /** The ids of the results, oldest first: messages that have the query in their text or nick. */
   hits: readonly string[] = []
-  /** Which of them is looked at; the newest at first. */
+  /** The id of the current result; at first the newest one. */
   private current: string | undefined
 
-  /** @param query what to look for, without regard to case; '' finds nothing */
+  /** @param query what to search for, in upper or lower case; '' has no results */
   look(query: string, entries: readonly Entry[]): void {
     this.query = query
     this.refresh(entries)
     this.current = this.hits.at(-1)
   }
 
-  /** Looks again after something came or went, and stays where it was if that is still there. */
+  /** Searches again, after the entries have changed. The current result stays the same if it is still there. */
   refresh(entries: readonly Entry[]): void {
     const wanted = folded(this.query.trim())
     const hits = wanted === '' ? [] : entries.flatMap((entry) => (isHit(entry, wanted) ? [entry.id] : []))
@@ -26,7 +23,7 @@ export class Search {
     if (this.current === undefined || !this.hits.includes(this.current)) this.current = this.hits.at(-1)
   }
 
-  /** Goes on by one, around the ends. @param by 1 towards newer ones, -1 towards older ones */
+  /** Goes to the next (1) or previous (-1) result; after the last one comes the first. */
   step(by: 1 | -1): void {
     const { length } = this.hits
     if (length > 0) this.current = this.hits[(this.hits.indexOf(this.current ?? '') + by + length) % length]
@@ -36,7 +33,7 @@ export class Search {
     return this.current
   }
 
-  /** The place of the one that is looked at, counted from 1; 0 when there is none. */
+  /** The number of the current result, from 1; 0 without results. */
   get place(): number {
     return this.current === undefined ? 0 : this.hits.indexOf(this.current) + 1
   }

@@ -1,13 +1,10 @@
-/**
- * What stands around the field: how the connection is, why something is refused, under which name one writes.
- * Knows words and looks; when to show what it is told.
- */
+/** What is shown around the composer: the state of the connection, errors, and the field for the nick. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { RoomError } from '../api/client.ts'
 import type { LinkState } from './link-state.ts'
-import { wordsFor, type Texts } from '../texts.ts'
+import { errorText, type Texts } from '../texts.ts'
 
-/** A clear line when there is no connection, with what will happen and what can be done. */
+/** Says that there is no connection, and when the next retry is. */
 export function bannerView(link: LinkState, now: number, texts: Texts, retry: () => void): TemplateResult | typeof nothing {
   if (!link.isTroubled(now)) return nothing
   const seconds = link.secondsLeft(now)
@@ -17,11 +14,11 @@ export function bannerView(link: LinkState, now: number, texts: Texts, retry: ()
   </p>`
 }
 
-/** The server will have nothing to do with us: its reason, and the way back in. @param signIn where the server's own page is */
+/** Says why the server refuses us. @param signIn the address of the server's page, where one can sign in */
 export function stoppedView(error: Error, texts: Texts, signIn: string, retry: (event: Event) => void): TemplateResult {
   const isSignedOut = error instanceof RoomError && error.status === 401
   return html`<p class="notice" part="notice">
-    <span role="alert">${isSignedOut ? texts.signedOut : texts.stopped} ${wordsFor(error, texts)}</span>
+    <span role="alert">${isSignedOut ? texts.signedOut : texts.stopped} ${errorText(error, texts)}</span>
     <span class="ways">
       ${isSignedOut ? html`<a class="sign-in" href=${signIn} target="_blank">${texts.signIn}</a>` : nothing}
       <button type="button" class="retry" @click=${retry}>${texts.retryNow}</button>
@@ -29,13 +26,13 @@ export function stoppedView(error: Error, texts: Texts, signIn: string, retry: (
   </p>`
 }
 
-/** The quiet word at the edge: all is well, or not yet. */
+/** The state of the connection in one word. */
 export function stateView(link: LinkState, isStopped: boolean, texts: Texts): TemplateResult {
   const state = isStopped ? 'offline' : link.event.state === 'waiting' ? 'offline' : link.event.state
   return html`<span class="state ${state}">${texts[state]}</span>`
 }
 
-/** The name one writes under. A name that is taken is asked for again, here. */
+/** The field for the nick, with the reason if it was refused. */
 export function nickField(nick: string, error: Error | undefined, texts: Texts, rename: (nick: string) => void): TemplateResult {
   return html`<form
     class="nick-form"
@@ -59,6 +56,6 @@ export function nickField(nick: string, error: Error | undefined, texts: Texts, 
       .value=${nick}
       @change=${(event: Event) => rename((event.target as HTMLInputElement).value)}
     />
-    <span class="nick-error" id="nick-error" role="alert">${error ? wordsFor(error, texts) : nothing}</span>
+    <span class="nick-error" id="nick-error" role="alert">${error ? errorText(error, texts) : nothing}</span>
   </form>`
 }

@@ -1,6 +1,6 @@
 /**
- * One reader's visit to one room, from opening it to leaving it: what has come, who is here, what is on its way, how the connection is.
- * Knows the client and the rules of reading. Knows no DOM: whoever shows it is told when something changed.
+ * One visit to one room, from opening it to leaving it: its messages and people, the messages to be sent, the connection, and what is unread.
+ * Knows no DOM; calls `onChange` when something has changed.
  */
 import { connect, type Connection, type Message, type MessagesEvent, type RoomEvent } from '../api/client.ts'
 import { LinkState } from './link-state.ts'
@@ -10,73 +10,72 @@ import { recall, remember, storage } from '../remembered.ts'
 import type { Entry } from './log/rows.ts'
 import { sharedHub } from '../api/shared.ts'
 
-/** As many entries as the page keeps; a room that is open for weeks must not fill the memory. */
-const MOST_ENTRIES = 2000
+/** How many entries are kept: a room that is open for weeks must not fill the memory. */
+const MAX_ENTRIES = 2000
 
 export interface VisitOptions {
-  /** Where roomfile is: an absolute address. */
+  /** The absolute address of the server. */
   readonly src: string
   readonly room: string
-  /** Under which name to be here at once; `''` for none. */
+  /** The nick to join under at once; `''` for none. */
   readonly nick: string
   /** Whether the reader sees the end of the room at this moment. */
   readonly isLooking: () => boolean
-  /** Something is different: show it. */
-  readonly changed: () => void
-  /** Messages came while we were here, as against those that were there before. */
+  readonly onChange: () => void
+  /** Called for messages that came during the visit. */
   readonly onMessages: (messages: readonly Message[]) => void
-  /** All that was shown was replaced: somebody edited the room. */
-  readonly edited: () => void
+  /** Called after a reset: somebody edited the room. */
+  readonly onReset: () => void
 }
 
 export class Visit {
   entries: readonly Entry[] = []
-  /** Whether the first answer is there. */
+  /** Whether the first answer has come. */
   isLoaded = false
   who: readonly string[] = []
   typing: readonly string[] = []
-  /** Under which name we are here; `''` for none. */
+  /** The nick of our session; `''` for none. */
   nick = ''
-  /** Why the name that was asked for is not ours. */
+  /** Why we could not join under the nick, or lost it. */
   nickError: Error | undefined
-  /** Why the room cannot be followed any more. */
+  /** Why the server refuses that we follow the room. */
   stopped: Error | undefined
-  /** What was written here and has not come back from the room yet, oldest first. */
+  /** The messages that were sent here and that the room does not show yet, oldest first. */
   pending: readonly OutboxEntry[] = []
   readonly link = new LinkState(Date.now())
   readonly reading: Reading
   private readonly options: VisitOptions
-  private readonly ends = new AbortController()
+  private readonly controller = new AbortController()
   private readonly connection: Connection
   private readonly outbox: Outbox
-  /** The cids of what the room shows. */
+  /** The cids of the messages that the room shows. */
   private shown: ReadonlySet<string> = new Set()
-  /** The cids of what was written here. */
+  /** The cids of the messages that were sent here. */
   private readonly own = new Set<string>()
-  private isOver = false
-  /** The name that was asked for last. */
+  private hasEnded = false
+  /** The nick of the latest join. */
   private wanted = ''
-  /** Up to where the browser remembers that this room was read. */
-  private kept: number
+  /** The timestamp in the browser's storage up to which the room was read. */
+  private storedRead: number
 
-  /** Begins at once. @throws TypeError when `src` is no address */
+  /** Begins at once. @throws TypeError if `src` is invalid */
   constructor(options: VisitOptions) {
     this.options = options
-    this.kept = Number(recall(this.readKey))
-    this.reading = new Reading(this.kept)
+    this.storedRead = Number(recall(this.readKey))
+    this.reading = new Reading(this.storedRead)
     this.connection = connect(options.src, {
       room: options.room,
       presence: true,
       hub: sharedHub(options.src),
-      signal: this.ends.signal,
+      signal: this.controller.signal,
     })
     if (options.nick !== '') void this.join(options.nick)
     const key = `roomfile.outbox ${this.key}`
-    this.outbox = outbox({ connection: this.connection, storage, key, changed: (entries) => this.sent(entries) })
+    this.outbox = outbox({ connection: this.connection, storage, key, changed: (entries) => this.onOutbox(entries) })
     void this.follow()
   }
 
-  /** What this room is remembered by, and no other, of whichever server. */
+  /** The key of this room in the browser's storage. Rooms of other servers have other keys. */
   get key(): string {
     return keyOf(this.options.src, this.options.room)
   }
@@ -85,31 +84,31 @@ export class Visit {
     return lastReadKey(this.options.src, this.options.room)
   }
 
-  /** Leaves the room. What was said and is on its way still goes; nothing is told any more. */
+  /** Leaves the room, once all messages are sent. There are no more calls of `onChange`. */
   end(): void {
-    this.isOver = true
+    this.hasEnded = true
     this.closeWhenSent()
   }
 
   private closeWhenSent(): void {
-    if (!this.isOver || this.outbox.entries.some(({ state }) => state === 'sending')) return
+    if (!this.hasEnded || this.outbox.entries.some(({ state }) => state === 'sending')) return
     this.outbox.close()
-    this.ends.abort()
+    this.controller.abort()
   }
 
   private changed(): void {
-    if (!this.isOver) this.options.changed()
+    if (!this.hasEnded) this.options.onChange()
   }
 
-  say(msg: string, nick: string): void {
+  send(msg: string, nick: string): void {
     this.outbox.add(msg, nick)
   }
 
-  sayAgain(cid: string): void {
+  sendAgain(cid: string): void {
     this.outbox.retry(cid)
   }
 
-  /** Takes back what was not sent. */
+  /** Removes a message that was not sent. */
   discard(cid: string): void {
     this.outbox.cancel(cid)
   }
@@ -122,7 +121,7 @@ export class Visit {
     this.connection.retry()
   }
 
-  /** Is here under another name from now on; `''` leaves. */
+  /** Joins under another nick; `''` leaves. */
   async join(nick: string): Promise<void> {
     this.wanted = nick
     this.nickError = undefined
@@ -131,36 +130,36 @@ export class Visit {
       else if (this.nick !== '') await this.connection.leave()
       if (nick === '') this.nick = ''
     } catch (error) {
-      if (!this.ends.signal.aborted && this.wanted === nick) this.nickError = error as Error
+      if (!this.controller.signal.aborted && this.wanted === nick) this.nickError = error as Error
     }
     this.changed()
   }
 
-  /** The reader has seen the end. @returns whether that was news */
+  /** The reader has seen the end of the room. @returns whether anything was unread */
   read(): boolean {
     const { reading } = this
     const wasUnread = reading.count > 0 || !reading.isRead
     reading.read(this.entries.filter((entry) => entry.type !== 'gap'))
-    if (reading.lastRead !== this.kept) remember(this.readKey, String(reading.lastRead))
-    this.kept = reading.lastRead
+    if (reading.lastRead !== this.storedRead) remember(this.readKey, String(reading.lastRead))
+    this.storedRead = reading.lastRead
     return wasUnread
   }
 
   private async follow(): Promise<void> {
     try {
-      for await (const event of this.connection) this.take(event)
+      for await (const event of this.connection) this.onEvent(event)
     } catch (error) {
-      if (this.ends.signal.aborted) return
+      if (this.controller.signal.aborted) return
       this.stopped = error as Error
       this.changed()
     }
   }
 
-  private take(event: RoomEvent): void {
-    if (event.type === 'messages') this.takeMessages(event)
+  private onEvent(event: RoomEvent): void {
+    if (event.type === 'messages') this.onMessages(event)
     if (event.type === 'state') this.link.take(event, Date.now())
     if (event.type === 'presence') {
-      this.isLoaded = true // who is here is told after what there is: an empty room says nothing else
+      this.isLoaded = true // presence comes after the messages, and is all that comes from an empty room
       this.who = event.who
       this.typing = event.typing
     }
@@ -171,17 +170,17 @@ export class Visit {
     this.changed()
   }
 
-  private takeMessages({ messages, reset, gap, timestamp }: MessagesEvent): void {
+  private onMessages({ messages, reset, gap, timestamp }: MessagesEvent): void {
     const isFirst = this.entries.length === 0
     const divider: Entry[] = gap && !isFirst ? [{ type: 'gap', id: `gap-${timestamp}` }] : []
-    this.entries = [...(reset ? [] : this.entries), ...divider, ...messages].slice(-MOST_ENTRIES)
+    this.entries = [...(reset ? [] : this.entries), ...divider, ...messages].slice(-MAX_ENTRIES)
     const all = reset || !this.isLoaded
     this.isLoaded = true
     this.shown = new Set(this.entries.flatMap((entry) => ('cid' in entry && entry.cid ? [entry.cid] : [])))
-    this.sent(this.pending)
-    if (this.isOver) return
+    this.onOutbox(this.pending)
+    if (this.hasEnded) return
     this.reading.take(messages, !isFirst && this.options.isLooking(), (message) => this.isOwn(message), all)
-    if (reset && !isFirst) this.options.edited()
+    if (reset && !isFirst) this.options.onReset()
     if (!all) this.options.onMessages(messages)
   }
 
@@ -189,7 +188,7 @@ export class Visit {
     return (message.nick !== '' && message.nick === this.nick) || (message.cid !== undefined && this.own.has(message.cid))
   }
 
-  private sent(entries: readonly OutboxEntry[]): void {
+  private onOutbox(entries: readonly OutboxEntry[]): void {
     for (const { cid } of entries) this.own.add(cid)
     this.pending = entries.filter(({ cid }) => !this.shown.has(cid))
     this.closeWhenSent()
@@ -199,7 +198,7 @@ export class Visit {
 
 const keyOf = (src: string, room: string): string => `${src} ${room}`
 
-/** Where the browser remembers up to where a room was read. */
+/** The key in the browser's storage for the timestamp up to which a room was read. */
 export function lastReadKey(src: string, room: string): string {
   return `roomfile.read ${keyOf(src, room)}`
 }

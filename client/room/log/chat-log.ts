@@ -1,6 +1,6 @@
 /**
- * `<chat-log>`, a part of <chat-room>: the messages, where the reader is among them, what is unfolded and what is marked.
- * Knows scrolling, keys and the buttons of a message. Knows no connection: it is given what there is, and tells what was wanted.
+ * `<chat-log>`, a part of <chat-room>: the list of messages, with its scroll position, keys, and buttons for each message.
+ * Knows no connection: it renders its properties, and fires events.
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { guard } from 'lit/directives/guard.js'
@@ -20,13 +20,13 @@ import { Scroller, type Place } from './scroller.ts'
 import { SearchHighlight } from './search-highlight.ts'
 import type { Texts } from '../../texts.ts'
 
-/** How many entries are shown first, and how many older ones are added at a time: the newest are read first, and nothing blocks. */
+/** How many entries are rendered at first (the newest), and how many older ones are added at a time, so that the page does not block. */
 const FIRST = 60
 const STEP = 150
 
 /**
- * Events: `scrolled` when the reader moved, `quote` and `permalink` (cancelable) with `{ id }`, `copied` with `{ done }`, `leave` for
- * Escape, `again`, `edit` and `discard` with the `{ cid }` of what was not sent.
+ * Events: `scrolled`; `quote` with `{ text }`; `permalink` (cancelable) with `{ id }`; `copied` with `{ done }`; `leave` for Escape;
+ * `again`, `edit` and `discard` with the `{ cid }` of a message that was not sent.
  */
 export class ChatLog extends LitElement {
   static override styles = [logStyle, nickStyle, markdownStyle]
@@ -49,39 +49,39 @@ export class ChatLog extends LitElement {
 
   declare entries: readonly Entry[]
   declare pending: readonly OutboxEntry[]
-  /** Whether the room has told what there is. */
+  /** Whether the first messages have come. */
   declare isLoaded: boolean
-  /** The message that the line of the unread stands before, and whether it has been read meanwhile. */
+  /** The id of the first unread message, above which there is a line; and whether it has been read since. */
   declare unreadFrom: string | undefined
   declare isRead: boolean
   declare texts: Texts
   declare clock: Clock
   declare now: number
   declare hrefOf: (id: string) => string
-  /** The message that an address or the search points to. */
+  /** The id of the message that is marked: from the address, or the current result of the search. */
   declare marked: string | undefined
-  /** What the search has found, and for what. */
+  /** The results of the search, and its query. */
   declare hits: readonly string[]
   declare query: string
   declare private unfolded: ReadonlySet<string>
-  /** The entry from which on they are shown so far. */
+  /** The index of the first entry that is rendered so far. */
   declare from: number
 
   private readonly frame = createRef<HTMLElement>()
-  private readonly made = new MessageTexts()
+  private readonly messageTexts = new MessageTexts()
   private readonly highlight = new SearchHighlight()
   private readonly resized = new ResizeObserver(() => this.follow())
   private readonly actions = new MessageActions({
     copy: (id) => void this.copy(this.sourceOf(id), this.row(id)),
-    quote: (id) => this.tell('quote', { text: this.sourceOf(id) }),
-    leave: () => this.tell('leave', {}),
+    quote: (id) => this.emit('quote', { text: this.sourceOf(id) }),
+    leave: () => this.emit('leave', {}),
   })
   private scroller: Scroller | undefined
-  /** Where the reader was before the update under way. */
-  private place: Place | undefined
-  /** Where the reader was in this room the last time, until it is shown. */
-  private returning: Place | undefined
-  private fill: ReturnType<typeof setTimeout> | undefined
+  /** The scroll position to restore after the current update. */
+  private placeToRestore: Place | undefined
+  /** The scroll position of the previous visit to this room, until it is restored. */
+  private previousPlace: Place | undefined
+  private fillTimeout: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
     super()
@@ -100,24 +100,24 @@ export class ChatLog extends LitElement {
     return this.scroller?.atEnd ?? true
   }
 
-  /** Where the reader is, for coming back; undefined at the end. */
-  whereabouts(): Place | undefined {
+  /** The scroll position; undefined at the end. */
+  place(): Place | undefined {
     return this.scroller?.place()
   }
 
-  /** Starts afresh, for another room. @param place where the reader was there the last time */
+  /** Begins again, for another room. @param place the scroll position of the previous visit */
   start(place: Place | undefined): void {
     if (this.scroller) this.scroller.atEnd = place === undefined
     this.unfolded = new Set()
-    this.returning = place
+    this.previousPlace = place
   }
 
   toEnd(): void {
     this.scroller?.toEnd()
-    this.tell('scrolled', {})
+    this.emit('scrolled', {})
   }
 
-  /** Brings a message into sight, unfolded. @returns whether it is there */
+  /** Scrolls to a message, and unfolds it. @returns whether it is there */
   async show(id: string): Promise<boolean> {
     const index = this.entries.findIndex((entry) => entry.id === id)
     if (index < 0) return false
@@ -126,8 +126,8 @@ export class ChatLog extends LitElement {
     await this.updateComplete
     const row = this.row(id)
     row?.closest('details')?.setAttribute('open', '')
-    this.scroller?.toSight(id)
-    this.tell('scrolled', {})
+    this.scroller?.toRow(id)
+    this.emit('scrolled', {})
     return row !== undefined
   }
 
@@ -139,7 +139,7 @@ export class ChatLog extends LitElement {
     super.disconnectedCallback()
     this.resized.disconnect()
     this.highlight.clear()
-    clearTimeout(this.fill)
+    clearTimeout(this.fillTimeout)
   }
 
   override connectedCallback(): void {
@@ -148,17 +148,17 @@ export class ChatLog extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<ChatLog>): void {
-    if (changed.has('texts')) this.actions.name(this.texts)
+    if (changed.has('texts')) this.actions.render(this.texts)
     const before = changed.get('entries')
     const isRedrawn = before !== undefined && before[0] !== this.entries[0]
     if (isRedrawn) this.from = this.startOf(before)
-    const returning = this.entries.findIndex(({ id }) => id === this.returning?.id)
+    const returning = this.entries.findIndex(({ id }) => id === this.previousPlace?.id)
     if (returning >= 0) this.from = Math.min(this.from, Math.max(0, returning - STEP))
     if (this.query !== '') this.from = 0
-    this.place = isRedrawn || changed.has('from') ? (this.returning ?? this.scroller?.place()) : undefined
+    this.placeToRestore = isRedrawn || changed.has('from') ? (this.previousPlace ?? this.scroller?.place()) : undefined
   }
 
-  /** Where to begin to show, after what there was has changed at its beginning: a room trimmed or edited goes on, another one begins. */
+  /** The new value of `from` when the first entry has changed: the same entries stay rendered if they are still there (a trimmed or edited room). */
   private startOf(before: readonly Entry[]): number {
     const shown = new Set(before.slice(this.from).map(({ id }) => id))
     const first = this.entries.findIndex(({ id }) => shown.has(id))
@@ -176,28 +176,28 @@ export class ChatLog extends LitElement {
   }
 
   protected override updated(changed: PropertyValues<ChatLog>): void {
-    if (this.place) this.scroller?.restore(this.place)
-    if (this.returning && this.entries.length > 0) this.returning = undefined
+    if (this.placeToRestore) this.scroller?.restore(this.placeToRestore)
+    if (this.previousPlace && this.entries.length > 0) this.previousPlace = undefined
     this.follow()
     this.fillUp()
     const rows = this.hits.flatMap((id) => this.row(id) ?? [])
     if (changed.has('query') || changed.has('hits') || (this.query !== '' && changed.has('entries'))) this.highlight.show(rows, this.query)
   }
 
-  /** Older messages follow once the newest are painted. */
+  /** Renders older messages after the newest ones have been painted. */
   private fillUp(): void {
     if (this.from === 0) return
-    clearTimeout(this.fill)
-    this.fill = setTimeout(() => (this.from = Math.max(0, this.from - STEP)), 0)
+    clearTimeout(this.fillTimeout)
+    this.fillTimeout = setTimeout(() => (this.from = Math.max(0, this.from - STEP)), 0)
   }
 
-  /** Keeps a reader who is at the end there; what came while nobody looked stays in sight from its beginning. */
+  /** Keeps the end in view for a reader who is there, but not beyond the line above the first unread message. */
   private follow(): void {
     if (!this.scroller?.atEnd || this.entries.length === 0) return
     const line = this.isRead ? undefined : this.renderRoot.querySelector('.unread-line')
     if (line) this.scroller.toEndBelow(line)
     else this.scroller.toEnd()
-    this.tell('scrolled', {})
+    this.emit('scrolled', {})
   }
 
   private row(id: string): HTMLElement | undefined {
@@ -212,16 +212,16 @@ export class ChatLog extends LitElement {
   private async copy(text: string, shown: Element | null | undefined): Promise<void> {
     const done = await copy(text)
     if (!done && shown) selectAllIn(shown)
-    this.tell('copied', { done })
+    this.emit('copied', { done })
   }
 
-  private tell(type: string, detail: object): boolean {
+  private emit(type: string, detail: object): boolean {
     return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }))
   }
 
-  private readonly scrolled = (): void => {
-    this.scroller?.scrolled()
-    this.tell('scrolled', {})
+  private readonly onScroll = (): void => {
+    this.scroller?.onScroll()
+    this.emit('scrolled', {})
   }
 
   private readonly toggle = (id: string): void => {
@@ -230,19 +230,19 @@ export class ChatLog extends LitElement {
     this.unfolded = unfolded
   }
 
-  private readonly clicked = (event: MouseEvent): void => {
+  private readonly onClick = (event: MouseEvent): void => {
     const target = event.target as Element
     const code = target.closest('.copy-code')?.previousElementSibling
     if (code) void this.copy((code.textContent ?? '').replace(/\n$/, ''), code)
     const id = target.closest('.time')?.closest<HTMLElement>('[data-id]')?.dataset['id']
     const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0
-    if (id !== undefined && isPlain && !this.tell('permalink', { id })) event.preventDefault()
+    if (id !== undefined && isPlain && !this.emit('permalink', { id })) event.preventDefault()
   }
 
   protected override render(): TemplateResult {
-    const { entries, from, unreadFrom, isRead, unfolded, marked, texts, clock, now, hrefOf, made, toggle } = this
-    const shown = [entries, from, unreadFrom, isRead, unfolded, marked, texts, clock, now, hrefOf]
-    const look = { texts, clock, now, made, isRead, unfolded, toggle, marked, hrefOf }
+    const { entries, from, unreadFrom, isRead, unfolded, marked, texts, clock, now, hrefOf, messageTexts, toggle } = this
+    const dependencies = [entries, from, unreadFrom, isRead, unfolded, marked, texts, clock, now, hrefOf]
+    const context = { texts, clock, now, messageTexts, isRead, unfolded, toggle, marked, hrefOf }
     return html`<div
       class="log"
       part="log"
@@ -252,18 +252,18 @@ export class ChatLog extends LitElement {
       aria-label=${texts.chat}
       tabindex="0"
       ${ref(this.frame)}
-      @scroll=${this.scrolled}
-      @click=${this.clicked}
-      @keydown=${this.actions.pressed}
-      @pointerover=${this.actions.moveTo}
-      @focusin=${this.actions.moveTo}
+      @scroll=${this.onScroll}
+      @click=${this.onClick}
+      @keydown=${this.actions.onKeydown}
+      @pointerover=${this.actions.onPoint}
+      @focusin=${this.actions.onPoint}
     >
       <div class="lines">
-        ${guard(shown, () => logView(rowsOf(entries.slice(from), unreadFrom), look))}
-        ${pendingView(this.pending, this.made, texts, {
-          again: (cid) => this.tell('again', { cid }),
-          edit: (cid) => this.tell('edit', { cid }),
-          discard: (cid) => this.tell('discard', { cid }),
+        ${guard(dependencies, () => logView(rowsOf(entries.slice(from), unreadFrom), context))}
+        ${pendingView(this.pending, messageTexts, texts, {
+          again: (cid) => this.emit('again', { cid }),
+          edit: (cid) => this.emit('edit', { cid }),
+          discard: (cid) => this.emit('discard', { cid }),
         })}
         ${this.isLoaded && entries.length === 0 && this.pending.length === 0 ? html`<p class="empty">${texts.empty}</p>` : nothing}
       </div>

@@ -1,13 +1,13 @@
-/** Puts a text on the clipboard, also where a page has no clipboard of its own: over plain http. Knows browsers; shows nothing. */
+/** Copies texts to the clipboard, also in pages that came over plain http and have no Clipboard API. */
 
-/** Resolves to whether the text is on the clipboard. Call it while the reader's click is being handled. */
+/** To be called while a click is handled. @returns whether the text was copied */
 export async function copy(text: string): Promise<boolean> {
-  // The clipboard is for secure contexts only; the types do not know that.
+  // Undefined outside of secure contexts, which its type does not say.
   const clipboard = navigator.clipboard as Clipboard | undefined
   if (!clipboard) return copyBySelection(text)
   return clipboard.writeText(text).then(
     () => true,
-    () => copyBySelection(text), // not allowed in this frame, or the page has lost the focus
+    () => copyBySelection(text), // the frame may not, or the page has lost the focus
   )
 }
 
@@ -26,14 +26,14 @@ function copyBySelection(text: string): boolean {
   return done
 }
 
-/** What has the focus, inside of whatever element hides it. */
+/** The element that has the focus, also inside of shadow roots. */
 function focused(): Element | null {
-  let at = document.activeElement
-  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
-  return at
+  let element = document.activeElement
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+  return element
 }
 
-/** Marks what an element holds, for a reader who has to copy by hand. */
+/** Selects the contents of an element, for a reader who has to copy by hand. */
 export function selectAllIn(element: Element): void {
   getSelection()?.selectAllChildren(element)
 }

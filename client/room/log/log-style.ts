@@ -1,4 +1,4 @@
-/** The looks of <chat-log>: messages and the lines between them. Its colours are those of chat-room-style.ts. */
+/** The style of <chat-log>. Its colours are those of chat-room-style.ts. */
 import { css } from 'lit'
 
 export const logStyle = css`
@@ -271,7 +271,7 @@ export const logStyle = css`
     border-color: currentColor;
   }
 
-  /* It takes no room, so that nothing moves when it goes. */
+  /* Without a height, so that nothing moves when the line disappears. */
   .unread-line {
     position: relative;
     z-index: 1;

@@ -1,11 +1,11 @@
-/** Whether a text calls somebody by name: `@ann`, as a word of its own, in any script. Knows nothing else. */
+/** Whether a text mentions a nick: `@ann`, as a whole word, in any script. */
 
-/** Scripts that put no blanks between words: what follows a name in them need not be a boundary. */
+/** Scripts that have no spaces between words: their letters may stand directly before or after a mention. */
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
 const WORD = /[\p{L}\p{M}\p{N}_-]/u
 
 /**
- * @param others the other nicks of the room: where a longer one stands, `@annabel`, the shorter is not meant
+ * @param others the other nicks of the room: `@ann bell` does not mention `ann` if there is an `ann bell`
  * @example
  * isMentioned('ping @Ann!', 'ann') // true
  * isMentioned('ping @anna', 'ann') // false
@@ -24,7 +24,7 @@ export function isMentioned(msg: string, nick: string, others: readonly string[]
   return false
 }
 
-/** `mail@ann` is an address; 请@ann is not. */
+/** `mail@ann` is an address, and 请@ann is a mention. */
 function isWord(char: string): boolean {
   return WORD.test(char) && !UNSPACED.test(char)
 }

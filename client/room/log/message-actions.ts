@@ -1,6 +1,7 @@
 /**
- * What can be done with one message, by pointer or keys: copy, quote, link to it, go to the next.
- * One set of buttons for the whole log, which moves to the message that is pointed at or has the focus: 2,000 messages need no 6,000 buttons.
+ * The actions on one message, by buttons and keys: copy it, quote it, go to the next.
+ * There is one set of buttons in the whole log. It moves to the message that has the pointer or the focus, so that 2,000 messages do not
+ * need 4,000 buttons.
  */
 import { html, render } from 'lit'
 import { copyIcon, quoteIcon } from '../../icons.ts'
@@ -9,7 +10,7 @@ import type { Texts } from '../../texts.ts'
 export interface ActionsHost {
   copy(id: string): void
   quote(id: string): void
-  /** Leaves the log for the field. */
+  /** Moves the focus from the log to the composer. */
   leave(): void
 }
 
@@ -22,10 +23,10 @@ export class MessageActions {
     this.buttons.className = 'actions'
   }
 
-  /** Names the buttons, anew in another language. */
-  name(texts: Texts): void {
-    const button = (name: string, key: string, icon: unknown, act: (id: string) => void): unknown =>
-      html`<button type="button" class="icon-button" aria-label=${name} title=${`${name} (${key})`} @click=${() => act(this.id())}>
+  /** Renders the buttons; again for another language. */
+  render(texts: Texts): void {
+    const button = (label: string, key: string, icon: unknown, act: (id: string) => void): unknown =>
+      html`<button type="button" class="icon-button" aria-label=${label} title=${`${label} (${key})`} @click=${() => act(this.id())}>
         ${icon}
       </button>`
     render(
@@ -34,16 +35,16 @@ export class MessageActions {
     )
   }
 
-  /** To be told where the pointer is, and where the focus goes. The focus is the stronger claim. */
-  readonly moveTo = (event: Event): void => {
+  /** For `pointerover` and `focusin`: moves the buttons. While one of them has the focus, the pointer does not move them. */
+  readonly onPoint = (event: Event): void => {
     const message = messageAt(event.target)
     if (!message || this.buttons.parentElement === message) return
     if (event.type !== 'focusin' && this.buttons.matches(':focus-within')) return
     message.append(this.buttons)
   }
 
-  /** Arrows walk through the messages; letters act on the one that has the focus. */
-  readonly pressed = (event: KeyboardEvent): void => {
+  /** Arrows go from message to message; letters act on the one that has the focus. */
+  readonly onKeydown = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
     const log = event.currentTarget as HTMLElement
     const message = messageAt(event.target)
@@ -56,13 +57,13 @@ export class MessageActions {
   private keys(log: HTMLElement, message: HTMLElement | undefined): Partial<Record<string, () => void>> {
     const id = message?.dataset['id']
     const messages = (): HTMLElement[] => [...log.querySelectorAll<HTMLElement>('.message')]
-    const walk: Partial<Record<string, () => void>> = {
+    const keys: Partial<Record<string, () => void>> = {
       Escape: () => this.host.leave(),
       ArrowUp: () => focusOn(message ? neighbour(messages(), message, -1) : messages().at(-1)),
     }
-    if (!message || id === undefined) return walk
+    if (!message || id === undefined) return keys
     return {
-      ...walk,
+      ...keys,
       ArrowDown: () => focusOn(neighbour(messages(), message, 1)),
       Home: () => focusOn(messages()[0]),
       End: () => focusOn(messages().at(-1)),

@@ -1,36 +1,33 @@
-/**
- * The text of a message as an element: Markdown made safe, code blocks with a button that copies them.
- * Knows what a message may look like on the page. Knows no room, and is told the only words it shows.
- */
+/** The text of a message as an element: its Markdown as safe HTML, with a button on each code block that copies it. */
 import { safeNodes } from '../../markdown/safe-html.ts'
 
-/** A message, or one that is to become one. */
-type Said = { readonly msg: string }
+/** A message, or an entry of the outbox. */
+type Source = { readonly msg: string }
 
-/** The elements of one log, each made once: a message never changes, what has its id after a reset is another object. */
+/** The elements of one log. Each is made once, since a message object never changes: after a reset there are new objects. */
 export class MessageTexts {
-  private made = new WeakMap<Said, HTMLElement>()
+  private elements = new WeakMap<Source, HTMLElement>()
   private copyCode = ''
 
-  /** @param copyCode what the button on a code block is called; in another language all are made anew */
-  of(message: Said, copyCode: string): HTMLElement {
-    if (copyCode !== this.copyCode) this.made = new WeakMap()
+  /** @param copyCode the label of the button on a code block; with another label all elements are made again */
+  of(message: Source, copyCode: string): HTMLElement {
+    if (copyCode !== this.copyCode) this.elements = new WeakMap()
     this.copyCode = copyCode
-    const known = this.made.get(message)
+    const known = this.elements.get(message)
     if (known) return known
     const text = document.createElement('div')
     text.className = 'text'
     text.dir = 'auto'
     text.append(safeNodes(message.msg))
-    for (const block of text.querySelectorAll('pre')) addCopy(block, copyCode)
-    for (const table of text.querySelectorAll('table')) table.tabIndex = 0 // a wide one scrolls, by keys as well
-    this.made.set(message, text)
+    for (const block of text.querySelectorAll('pre')) addCopyButton(block, copyCode)
+    for (const table of text.querySelectorAll('table')) table.tabIndex = 0 // so that a wide table can be scrolled by keys
+    this.elements.set(message, text)
     return text
   }
 }
 
-/** The button is the log's to handle: it finds the code beside it. */
-function addCopy(block: HTMLElement, name: string): void {
+/** The log handles clicks on the button: the code is the element before it. */
+function addCopyButton(block: HTMLElement, label: string): void {
   const frame = document.createElement('div')
   frame.className = 'code'
   block.tabIndex = 0
@@ -38,6 +35,6 @@ function addCopy(block: HTMLElement, name: string): void {
   const button = document.createElement('button')
   button.className = 'copy-code'
   button.type = 'button'
-  button.textContent = name
+  button.textContent = label
   frame.append(block, button)
 }

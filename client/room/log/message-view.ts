@@ -1,7 +1,4 @@
-/**
- * The look of the log: messages, those who come and go, the lines between them, and what is on its way.
- * Knows how a row is shown. Knows no connection, and keeps no state: what is folded and where links lead it is told.
- */
+/** Renders the rows of the log (rows.ts): messages, joins and parts, and the lines between them. Has no state. */
 import { html, nothing, type TemplateResult } from 'lit'
 import { guard } from 'lit/directives/guard.js'
 import { repeat } from 'lit/directives/repeat.js'
@@ -12,91 +9,100 @@ import { isolated, nickView } from './nick.ts'
 import { isLong, movesOf, type Row } from './rows.ts'
 import type { Texts } from '../../texts.ts'
 
-/** How rows are shown at the moment. */
-export interface Look {
+/** What the rows depend on, besides their messages. */
+export interface LogContext {
   readonly texts: Texts
   readonly clock: Clock
-  /** For what is today. */
+  /** The current time, in ms since the epoch: it decides which day is today. */
   readonly now: number
-  /** Makes the texts of messages, and keeps them. */
-  readonly made: MessageTexts
-  /** Whether the line before what is new has done its work. */
+  readonly messageTexts: MessageTexts
+  /** Whether the first unread message has been read since it came. */
   readonly isRead: boolean
-  /** The long messages that were unfolded. */
+  /** The ids of long messages that are unfolded. */
   readonly unfolded: ReadonlySet<string>
   readonly toggle: (id: string) => void
-  /** The message that an address points to, or the search. */
+  /** The id of the message that is marked. */
   readonly marked: string | undefined
   readonly hrefOf: (id: string) => string
 }
 
-/** All rows, in order, keyed by id so that a new message costs one new element. */
-export function logView(rows: readonly Row[], look: Look): unknown {
+/** Keyed by id, so that for a new message only its own element is made. */
+export function logView(rows: readonly Row[], context: LogContext): unknown {
   return repeat(
     rows,
     (row) => row.id,
-    (row) => rowView(row, look),
+    (row) => rowView(row, context),
   )
 }
 
-function rowView(row: Row, look: Look): unknown {
-  const { texts, clock, now } = look
+function rowView(row: Row, context: LogContext): unknown {
+  const { texts, clock, now } = context
   switch (row.kind) {
     case 'day':
       return html`<p class="divider day"><span>${clock.day(row.timestamp, now)}</span></p>`
     case 'gap':
       return html`<p class="divider gap"><span>${texts.gap}</span></p>`
     case 'unread':
-      return html`<p class="unread-line ${look.isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
+      return html`<p class="unread-line ${context.isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
     case 'presence':
-      return presenceView(row.messages, look)
+      return presenceView(row.messages, context)
     default: {
       const { id, message, first } = row
-      // A room has thousands, and one more of them is no reason to look at the others.
-      const shown = [message, first, look.marked === id, look.unfolded.has(id), texts, clock, look.made, look.hrefOf]
-      return guard(shown, () => messageView(message, first, look))
+      // There may be thousands: a message is rendered again only if one of these has changed.
+      const dependencies = [
+        message,
+        first,
+        context.marked === id,
+        context.unfolded.has(id),
+        texts,
+        clock,
+        context.messageTexts,
+        context.hrefOf,
+      ]
+      return guard(dependencies, () => messageView(message, first, context))
     }
   }
 }
 
-function messageView(message: Message, first: boolean, look: Look): TemplateResult {
+function messageView(message: Message, first: boolean, context: LogContext): TemplateResult {
   const { id } = message
-  const classes = `message${first ? ' first' : ''}${look.marked === id ? ' marked' : ''}`
+  const classes = `message${first ? ' first' : ''}${context.marked === id ? ' marked' : ''}`
   return html`<div class=${classes} part="message" data-id=${id} tabindex="-1">
-    ${first ? nickView(message.nick, look.texts) : nothing}
-    ${isLong(message.msg) ? foldedView(message, look) : look.made.of(message, look.texts.copyCode)} ${timeView(message, look)}
+    ${first ? nickView(message.nick, context.texts) : nothing}
+    ${isLong(message.msg) ? foldedView(message, context) : context.messageTexts.of(message, context.texts.copyCode)}
+    ${timeView(message, context)}
   </div>`
 }
 
-function foldedView(message: Message, look: Look): TemplateResult {
-  const isOpen = look.unfolded.has(message.id)
+function foldedView(message: Message, context: LogContext): TemplateResult {
+  const isOpen = context.unfolded.has(message.id)
   return html`<div class="long ${isOpen ? '' : 'folded'}">
-    ${look.made.of(message, look.texts.copyCode)}
-    <button type="button" class="fold" aria-expanded=${isOpen} @click=${() => look.toggle(message.id)}>
-      ${isOpen ? look.texts.less : look.texts.more}
+    ${context.messageTexts.of(message, context.texts.copyCode)}
+    <button type="button" class="fold" aria-expanded=${isOpen} @click=${() => context.toggle(message.id)}>
+      ${isOpen ? context.texts.less : context.texts.more}
     </button>
   </div>`
 }
 
-function timeView({ id, timestamp }: Message, { clock, hrefOf }: Look): TemplateResult {
+function timeView({ id, timestamp }: Message, { clock, hrefOf }: LogContext): TemplateResult {
   return html`<a class="time" href=${hrefOf(id)} target="_blank" rel="noopener" tabindex="-1" title=${clock.full(timestamp)}
     ><time datetime=${isoOf(timestamp)}>${clock.time(timestamp)}</time></a
   >`
 }
 
-/** One who came is a line; several in a row are one line, which opens. */
-function presenceView(messages: readonly Message[], look: Look): TemplateResult {
-  const { texts } = look
+/** A single join or part is a line. Several in a row are one line, which can be opened. */
+function presenceView(messages: readonly Message[], context: LogContext): TemplateResult {
+  const { texts } = context
   const [only] = messages
-  if (only && messages.length === 1) return html`<p class="presence" data-id=${only.id}>${moveView(only, look)}</p>`
+  if (only && messages.length === 1) return html`<p class="presence" data-id=${only.id}>${moveView(only, context)}</p>`
   return html`<details class="presence">
     <summary>${summaryOf(messages, texts)}</summary>
-    ${messages.map((message) => html`<p data-id=${message.id}>${moveView(message, look)}</p>`)}
+    ${messages.map((message) => html`<p data-id=${message.id}>${moveView(message, context)}</p>`)}
   </details>`
 }
 
-function moveView(message: Message, look: Look): TemplateResult {
-  return html`${summaryOf([message], look.texts)} ${timeView(message, look)}`
+function moveView(message: Message, context: LogContext): TemplateResult {
+  return html`${summaryOf([message], context.texts)} ${timeView(message, context)}`
 }
 
 function summaryOf(messages: readonly Message[], texts: Texts): string {

@@ -1,17 +1,14 @@
-/**
- * What the reader of a room has read: the rules of the unread line and of the unread count.
- * Knows timestamps and whether somebody is looking; knows no DOM and no storage.
- */
+/** What the reader has read of a room: decides where the line above the unread messages is, and how many there are. Pure: no DOM, no storage. */
 import type { Message, Timestamp } from '../../api/client.ts'
 
 export class Reading {
-  /** All messages up to here have been read; 0 for somebody who was never here, and for whom nothing is unread. */
+  /** All messages up to here have been read; 0 for a first visit, in which nothing is unread. */
   lastRead: Timestamp
-  /** The first message that had not been read when it came: the line stands before it until it is read. */
+  /** The id of the first unread message, above which there is a line. */
   from: string | undefined
-  /** Whether what stands below that line has been read meanwhile. */
+  /** Whether the messages below that line have been read since they came. */
   isRead = false
-  /** Messages of others that have not been read. */
+  /** The number of unread messages of others. */
   count = 0
 
   constructor(lastRead: Timestamp) {
@@ -19,10 +16,10 @@ export class Reading {
   }
 
   /**
-   * Takes in what came.
-   * @param looking whether the reader sees the end of the room at this moment
-   * @param isOwn whether the reader wrote a message: nobody has unread words of their own
-   * @param all whether these are all there are, so that what was counted before counts no more
+   * Adds new messages.
+   * @param looking whether the reader sees the end of the room now
+   * @param isOwn whether the reader wrote a message: such messages are never unread
+   * @param all whether these are all messages of the room, and replace the earlier ones
    */
   take(messages: readonly Message[], looking: boolean, isOwn: (message: Message) => boolean, all: boolean): void {
     if (all) this.count = 0
@@ -36,7 +33,7 @@ export class Reading {
     }
   }
 
-  /** The reader has seen everything up to the last of these. */
+  /** The reader has read all messages up to the last of these. */
   read(messages: readonly { readonly timestamp?: Timestamp }[]): void {
     this.count = 0
     this.isRead = true

@@ -1,11 +1,8 @@
-/**
- * From what a room holds to what stands on the page, line by line: who is grouped with whom, where a day begins, what is folded.
- * Pure rules. Knows no DOM, no words and no connection.
- */
+/** The rows of the log, made of its entries: groups messages of one author, adds days and the unread line, joins presence messages. Pure. */
 import type { Message } from '../../api/client.ts'
 import { dayOf } from '../../language.ts'
 
-/** The place where messages are missing. */
+/** A place where messages are missing (PROTOCOL.md, "Words": gap). */
 interface Gap {
   readonly type: 'gap'
   readonly id: string
@@ -13,20 +10,20 @@ interface Gap {
 
 export type Entry = Message | Gap
 
-/** One line of the log; `id` stays the same for the same line, so that a new message costs one new element. */
+/** One row of the log. The same row always has the same `id`. */
 export type Row =
   | { readonly kind: 'day'; readonly id: string; readonly timestamp: number }
   | { readonly kind: 'gap'; readonly id: string }
   | { readonly kind: 'unread'; readonly id: string }
-  /** `first`: it begins a group, and names its author. */
+  /** `first`: the first of a group, which shows the author. */
   | { readonly kind: 'message'; readonly id: string; readonly message: Message; readonly first: boolean }
-  /** People who came and went, one after the other. */
+  /** Joins and parts that follow each other. */
   | { readonly kind: 'presence'; readonly id: string; readonly messages: readonly Message[] }
 
-/** Messages of one person stand together as long as they follow each other within this many ms. */
-const TOGETHER = 300_000
+/** A message belongs to the group of the previous one if that is less than this long ago, in ms. */
+const MAX_GROUP_INTERVAL = 300_000
 
-/** @param unreadFrom the id of the first message that the reader has not seen, if the line before it is to be shown */
+/** @param unreadFrom the id of the first unread message, if there is to be a line above it */
 export function rowsOf(entries: readonly Entry[], unreadFrom?: string): Row[] {
   const rows: Row[] = []
   let before: Message | undefined
@@ -36,11 +33,11 @@ export function rowsOf(entries: readonly Entry[], unreadFrom?: string): Row[] {
       before = undefined
       continue
     }
-    const breaks = before === undefined || dayOf(before.timestamp) !== dayOf(entry.timestamp)
-    if (breaks) rows.push({ kind: 'day', id: `day-${entry.id}`, timestamp: entry.timestamp })
+    const isNewDay = before === undefined || dayOf(before.timestamp) !== dayOf(entry.timestamp)
+    if (isNewDay) rows.push({ kind: 'day', id: `day-${entry.id}`, timestamp: entry.timestamp })
     if (entry.id === unreadFrom) rows.push({ kind: 'unread', id: `unread-${entry.id}` })
-    const cut = breaks || entry.id === unreadFrom
-    if (entry.type === 'msg') rows.push(messageRow(entry, cut ? undefined : before))
+    const isSeparated = isNewDay || entry.id === unreadFrom
+    if (entry.type === 'msg') rows.push(messageRow(entry, isSeparated ? undefined : before))
     else addPresence(rows, entry)
     before = entry
   }
@@ -48,8 +45,8 @@ export function rowsOf(entries: readonly Entry[], unreadFrom?: string): Row[] {
 }
 
 function messageRow(message: Message, before: Message | undefined): Row {
-  const together = before?.type === 'msg' && before.nick === message.nick && message.timestamp - before.timestamp < TOGETHER
-  return { kind: 'message', id: message.id, message, first: !together }
+  const isGrouped = before?.type === 'msg' && before.nick === message.nick && message.timestamp - before.timestamp < MAX_GROUP_INTERVAL
+  return { kind: 'message', id: message.id, message, first: !isGrouped }
 }
 
 function addPresence(rows: Row[], message: Message): void {
@@ -58,7 +55,7 @@ function addPresence(rows: Row[], message: Message): void {
   else rows.push({ kind: 'presence', id: message.id, messages: [message] })
 }
 
-/** Who came and went in sum, each name once and in the order of the first move. */
+/** What a sequence of joins and parts amounts to. Each nick is in one list, in the order of its first message. */
 export interface Moves {
   readonly came: string[]
   readonly left: string[]
@@ -78,7 +75,7 @@ export function movesOf(messages: readonly Message[]): Moves {
   return moves
 }
 
-/** Whether a text is so long that only its beginning is shown until somebody wants more. */
+/** Whether a text is so long that it is folded: only its beginning is shown at first. */
 export function isLong(msg: string): boolean {
   return msg.length > 1200 || (msg.match(/\n/g)?.length ?? 0) >= 12
 }

@@ -1,45 +1,42 @@
-/**
- * Where the reader is in the log, and how that place is kept while the log changes.
- * Knows heights and scroll positions of rows that carry `data-id`; knows nothing of what they say.
- */
+/** The scroll position of the log: keeps it while rows are added and change their heights. Knows only rows, by their `data-id`. */
 
-/** Pixels from the end within which a reader counts as being there. */
-const NEAR = 80
+/** Within this distance, in pixels, the reader counts as being at the end. */
+const NEAR_END = 80
 /** What stays visible above a row that is scrolled to the top, in pixels. */
-const ABOVE = 64
+const MARGIN = 64
 
-/** A row, and how far below the upper edge of the log it stands, in pixels. */
+/** A scroll position: a row, and its distance from the upper edge of the log, in pixels. */
 export interface Place {
   readonly id: string
   readonly offset: number
 }
 
 export class Scroller {
-  /** Whether the end is in sight: then it is kept in sight. */
+  /** Whether the end is in view; then it is kept in view. */
   atEnd = true
   private readonly log: HTMLElement
   private frame = 0
-  /** The place that was gone back to, and how far the log was scrolled for it: as long as it still is, nobody has left. */
-  private goal: Place | undefined
+  /** The position that was restored, and its scrollTop. As long as scrollTop is the same, nobody has scrolled. */
+  private restored: Place | undefined
   private scrollTop = 0
 
   constructor(log: HTMLElement) {
     this.log = log
   }
 
-  /** To be told of each scroll event. */
-  scrolled(): void {
+  /** To be called for each scroll event. */
+  onScroll(): void {
     const { scrollHeight, scrollTop, clientHeight } = this.log
-    this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR
+    this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR_END
   }
 
   /**
-   * The first row that can be seen; undefined at the end, where the end is the place to keep. Who was brought back is still there: logs are
-   * scrolled by whole pixels and rows have parts of them, which would add up with each change.
+   * The first row in view; undefined at the end. A position that was restored and not left is returned unchanged: scroll positions are whole
+   * pixels, heights are not, and the rounding errors would add up.
    */
   place(): Place | undefined {
     if (this.atEnd) return undefined
-    if (this.goal && this.log.scrollTop === this.scrollTop && this.row(this.goal.id)) return this.goal
+    if (this.restored && this.log.scrollTop === this.scrollTop && this.row(this.restored.id)) return this.restored
     const { top } = this.log.getBoundingClientRect()
     for (const row of this.log.querySelectorAll<HTMLElement>('[data-id]')) {
       const box = row.getBoundingClientRect()
@@ -48,10 +45,10 @@ export class Scroller {
     return undefined
   }
 
-  /** Puts a row back to where it was. Rows that were never shown have guessed heights, so the next frame looks again. */
+  /** Scrolls so that a row is where it was. */
   restore(place: Place): void {
     const { id, offset } = place
-    this.settle(place, () => {
+    this.scroll(place, () => {
       const row = this.row(id)
       if (row) this.log.scrollTop += row.getBoundingClientRect().top - this.log.getBoundingClientRect().top - offset
     })
@@ -62,25 +59,25 @@ export class Scroller {
     this.log.scrollTop = this.log.scrollHeight
   }
 
-  /** As far to the end as this row stays in sight. */
+  /** Scrolls towards the end, as far as this row stays in view. */
   toEndBelow(row: Element): void {
-    this.settle(undefined, () => {
-      const above = row.getBoundingClientRect().top - this.log.getBoundingClientRect().top + this.log.scrollTop - ABOVE
+    this.scroll(undefined, () => {
+      const above = row.getBoundingClientRect().top - this.log.getBoundingClientRect().top + this.log.scrollTop - MARGIN
       this.log.scrollTop = Math.min(above, this.log.scrollHeight)
-      this.scrolled()
+      this.onScroll()
     })
   }
 
-  /** Brings a row into sight: into the middle, unless it can be seen already. @returns the row, when there is one */
-  toSight(id: string): HTMLElement | undefined {
+  /** Scrolls a row to the middle, unless it is in view already. @returns the row, if there is one */
+  toRow(id: string): HTMLElement | undefined {
     const row = this.row(id)
-    if (!row || this.isInSight(row)) return row
+    if (!row || this.isInView(row)) return row
     this.atEnd = false
-    this.settle(undefined, () => row.scrollIntoView({ block: 'center' }))
+    this.scroll(undefined, () => row.scrollIntoView({ block: 'center' }))
     return row
   }
 
-  private isInSight(row: HTMLElement): boolean {
+  private isInView(row: HTMLElement): boolean {
     const [box, frame] = [row.getBoundingClientRect(), this.log.getBoundingClientRect()]
     return box.top >= frame.top && box.bottom <= frame.bottom
   }
@@ -89,15 +86,18 @@ export class Scroller {
     return this.log.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`) ?? undefined
   }
 
-  /** Does it now, and in the next two frames, when what has come into sight has its real height; not if somebody scrolls meanwhile. */
-  private settle(goal: Place | undefined, move: () => void, frames = 2): void {
+  /**
+   * Scrolls now and in the next two frames: rows that were never rendered have estimated heights, which change when they come into view.
+   * Stops if somebody scrolls meanwhile.
+   */
+  private scroll(restored: Place | undefined, move: () => void, frames = 2): void {
     cancelAnimationFrame(this.frame)
     move()
-    this.goal = goal
+    this.restored = restored
     this.scrollTop = this.log.scrollTop
     if (frames === 0) return
     this.frame = requestAnimationFrame(() => {
-      if (this.log.scrollTop === this.scrollTop) this.settle(goal, move, frames - 1)
+      if (this.log.scrollTop === this.scrollTop) this.scroll(restored, move, frames - 1)
     })
   }
 }
