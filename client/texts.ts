@@ -238,7 +238,7 @@ export function textsFor(tag: string): Texts {
   return TEXTS[languageFor(tag)]
 }
 
-/** The text of an error: by its code, or else the server's message. An error without a code is a network error, whose message depends on the browser. */
+/** The text of an error: by its code, or else the server's message. Errors without a code come from the network, and are all `unreachable`. */
 export function errorText(error: Error & { code?: unknown }, texts: Texts): string {
   const code = typeof error.code === 'string' ? error.code : 'unreachable'
   return texts.errors[code] ?? error.message

@@ -9,7 +9,10 @@
  */
 export const MAX_ANSWER = 64 * 2 ** 20
 
-/** The average size of a value must not be less than this, which is that of an empty message: `[],[],[],…` needs thirty times its size in memory. */
+/**
+ * The least average size of a value, which is that of an empty message. A text like `[],[],[],…` has smaller values, and needs thirty times its
+ * size in memory.
+ */
 const MIN_BYTES_PER_VALUE = 12
 
 /** So many values are allowed whatever their size. */

@@ -1,4 +1,4 @@
-/** Edits of bold, italic, underline, strike and code: marks before and after a text, within one line. Lists, quotes and code blocks are in lines.ts. */
+/** Edits of bold, italic, underline, strike and code: marks before and after a text, within one line. The edits of whole lines are in lines.ts. */
 import { LINE_START, lineStart, moved, selectedIn, type Edit, type Passage } from './passage.ts'
 
 /** Italic is `*`: an `_` between Chinese characters would not be recognized as a mark. */
