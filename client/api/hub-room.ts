@@ -10,7 +10,7 @@ import type { StateEvent, Timestamp } from './events.ts'
 import type { FollowOptions, Listener } from './hub.ts'
 import { backoff, isTemporary, sleep } from './retry.ts'
 import { Sessions, type HubContext } from './sessions.ts'
-import type { Presence, PresenceChanges, RoomAnswer } from './validate.ts'
+import type { Attendance, AttendanceChanges, RoomAnswer } from './validate.ts'
 
 const CONNECTING: StateEvent = { type: 'state', state: 'connecting' }
 const CONNECTED: StateEvent = { type: 'state', state: 'connected' }
@@ -24,7 +24,8 @@ export interface Follower {
   /** The nick of the session that it uses. */
   nick: string | undefined
   state: StateEvent
-  presenceVersion: number
+  /** The version of who is here that it was told; 0 before. */
+  attendanceVersion: number
   /** The number of the latest poll for it; 0 before the first. */
   lastPoll: number
 }
@@ -34,7 +35,7 @@ export interface RoomPoll {
   readonly room: HubRoom
   /** Those that the answer is for: they have the timestamp that is asked for. */
   readonly followers: readonly Follower[]
-  /** The room, the timestamp, the version of the presence, our sessions: `lobby:1795219764123:1795228185206:f90ed4f5-…`. */
+  /** The room, the timestamp, the version of who is here, our sessions: `lobby:1795219764123:1795228185206:f90ed4f5-…`. */
   readonly text: string
   /** Whether the server may hold this poll: it is for everyone in the room, and everyone has been told that we are connected. */
   readonly mayWait: boolean
@@ -45,7 +46,7 @@ export class HubRoom {
   readonly sessions: Sessions
   readonly #context: HubContext
   readonly #followers = new Set<Follower>()
-  #presence: Presence | undefined
+  #attendance: Attendance | undefined
   #polls = 0
   /** How often in a row the server answered with an error for this room. After each the room is paused: it is not polled. */
   #failures = 0
@@ -67,7 +68,7 @@ export class HubRoom {
 
   add(listener: Listener, { timestamp, presence }: FollowOptions): Follower {
     const state = CONNECTING
-    const follower: Follower = { listener, wantsPresence: presence, timestamp, nick: undefined, state, presenceVersion: 0, lastPoll: 0 }
+    const follower: Follower = { listener, wantsPresence: presence, timestamp, nick: undefined, state, attendanceVersion: 0, lastPoll: 0 }
     this.#followers.add(follower)
     listener.onEvent(state)
     return follower
@@ -75,7 +76,7 @@ export class HubRoom {
 
   remove(follower: Follower): void {
     this.#followers.delete(follower)
-    if (!this.isFollowed) this.#presence = undefined
+    if (!this.isFollowed) this.#attendance = undefined
   }
 
   /** The next poll: for the follower whose latest poll is the longest ago, and for all that have the same timestamp. */
@@ -91,7 +92,7 @@ export class HubRoom {
 
   #pollText(timestamp: Timestamp): string {
     const ids = this.sessions.usedIds
-    const version = [...this.#followers].some(({ wantsPresence }) => wantsPresence) ? String(this.#presence?.version ?? 0) : ''
+    const version = [...this.#followers].some(({ wantsPresence }) => wantsPresence) ? String(this.#attendance?.version ?? 0) : ''
     const more = ids.length > 0 || version !== '' ? [version, ...ids] : []
     return [encodeURIComponent(this.name), timestamp, ...more].join(':')
   }
@@ -105,7 +106,7 @@ export class HubRoom {
   receive(polled: readonly Follower[], answer: RoomAnswer | RoomError | undefined): boolean {
     if (answer instanceof RoomError) return this.#fail(answer)
     this.#failures = 0
-    if (answer?.presence) this.#presence = updatedPresence(this.#presence, answer.presence)
+    if (answer?.presence) this.#attendance = updatedAttendance(this.#attendance, answer.presence)
     const { news, lost = [] } = answer ?? {}
     const hasNews = news !== undefined && (news.messages.length > 0 || news.reset || news.gap)
     for (const follower of polled) {
@@ -114,7 +115,7 @@ export class HubRoom {
       if (news) follower.timestamp = news.timestamp
       if (hasNews) follower.listener.onEvent(news)
     }
-    for (const follower of this.#followers) tellPresence(follower, this.#presence)
+    for (const follower of this.#followers) tellAttendance(follower, this.#attendance)
     this.sessions.restart(lost)
     return hasNews
   }
@@ -155,10 +156,10 @@ export class HubRoom {
 }
 
 /**
- * The presence after an answer: complete, or changed. Changes of a version that is not the known one cannot be applied: the result is
- * undefined, and the next poll asks for the complete presence.
+ * Who is here after an answer, which has all people or only the changes. Changes since a version that we do not have cannot be applied: the
+ * result is undefined, and the next poll asks for all people.
  */
-function updatedPresence(known: Presence | undefined, update: Presence | PresenceChanges): Presence | undefined {
+function updatedAttendance(known: Attendance | undefined, update: Attendance | AttendanceChanges): Attendance | undefined {
   if ('who' in update) return update
   if (update.since !== known?.version) return undefined
   const { version, came, left, typing } = update
@@ -172,8 +173,8 @@ function tellState(follower: Follower, state: StateEvent): void {
   follower.listener.onEvent(state)
 }
 
-function tellPresence(follower: Follower, presence: Presence | undefined): void {
-  if (!presence || !follower.wantsPresence || follower.state !== CONNECTED || follower.presenceVersion === presence.version) return
-  follower.presenceVersion = presence.version
-  follower.listener.onEvent({ type: 'presence', who: presence.who, typing: presence.typing })
+function tellAttendance(follower: Follower, attendance: Attendance | undefined): void {
+  if (!attendance || !follower.wantsPresence || follower.state !== CONNECTED || follower.attendanceVersion === attendance.version) return
+  follower.attendanceVersion = attendance.version
+  follower.listener.onEvent({ type: 'presence', who: attendance.who, typing: attendance.typing })
 }

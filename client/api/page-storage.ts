@@ -8,7 +8,7 @@
 const PAGE_TIMEOUT = 90_000
 
 /** What is stored for one page. */
-interface Entry<T> {
+interface StoredPage<T> {
   /** The time of the latest heartbeat, or of `leave()`. */
   readonly beat: number
   /** Whether the page has been closed. */
@@ -63,11 +63,11 @@ export class PageStorage<T> {
     })
   }
 
-  #read(key: string): Entry<T> | undefined {
+  #read(key: string): StoredPage<T> | undefined {
     const text = this.#try((storage) => storage.getItem(key))
     if (typeof text !== 'string') return undefined
     try {
-      const entry = JSON.parse(text) as Partial<Entry<T>>
+      const entry = JSON.parse(text) as Partial<StoredPage<T>>
       if (typeof entry.beat !== 'number' || !Array.isArray(entry.items)) return undefined
       return { beat: entry.beat, isLeft: entry.isLeft === true, items: entry.items }
     } catch {
@@ -75,7 +75,7 @@ export class PageStorage<T> {
     }
   }
 
-  #write(entry: Entry<T>): void {
+  #write(entry: StoredPage<T>): void {
     const isWritten = entry.items.length > 0 && this.#try((storage) => (storage.setItem(this.#key, JSON.stringify(entry)), true))
     if (!isWritten) this.#try((storage) => storage.removeItem(this.#key)) // what does not fit must not leave an old entry behind
   }

@@ -53,9 +53,9 @@ export class PortServer {
 
   /** Serves the tab at the other end, for as long as it exists. */
   serve(port: MessagePort): void {
-    let tab: Tab | undefined
+    let tab: TabPort | undefined
     port.addEventListener('message', ({ data }: MessageEvent<ToHub>) => {
-      if (data.type === 'hello') tab = new Tab(port, this.#hub(data.url, data.options))
+      if (data.type === 'hello') tab = new TabPort(port, this.#hub(data.url, data.options))
       tab?.receive(data)
     })
     port.start()
@@ -72,7 +72,7 @@ export class PortServer {
 }
 
 /** One tab, in the worker. */
-class Tab {
+class TabPort {
   readonly #port: MessagePort
   readonly #hub: Hub
   readonly #cid: string

@@ -6,14 +6,14 @@ import { isRecord, notRoomfile, refusal, type RoomError } from './ask.ts'
 import type { Message, MessagesEvent, Timestamp } from './events.ts'
 
 /** Who is in a room, and who is typing (PROTOCOL.md, "Who is here"). */
-export interface Presence {
+export interface Attendance {
   readonly version: number
   readonly who: string[]
   readonly typing: string[]
 }
 
 /** What has changed since the version `since`. `typing` is complete. */
-export interface PresenceChanges {
+export interface AttendanceChanges {
   readonly version: number
   readonly since: number
   readonly came: string[]
@@ -24,7 +24,7 @@ export interface PresenceChanges {
 /** The answer to a poll for one room. */
 export interface RoomAnswer {
   readonly news: MessagesEvent
-  readonly presence: Presence | PresenceChanges | undefined
+  readonly presence: Attendance | AttendanceChanges | undefined
   /** The ids of our sessions that the server does not have any more. */
   readonly lost: readonly string[]
 }
@@ -54,7 +54,7 @@ function roomAnswerOf(answer: unknown): RoomAnswer | RoomError {
   if (answer['error'] !== undefined) return roomErrorOf(answer)
   const { timestamp, messages, presence, reset = false, gap = false, lost = [] } = answer
   if (!isTimestamp(timestamp) || !isArrayOf(isMessage)(messages) || !isArrayOf(isString)(lost)) throw notRoomfile()
-  if (!isBoolean(reset) || !isBoolean(gap) || (presence !== undefined && !isPresence(presence) && !isPresenceChanges(presence)))
+  if (!isBoolean(reset) || !isBoolean(gap) || (presence !== undefined && !isAttendance(presence) && !isAttendanceChanges(presence)))
     throw notRoomfile()
   return { news: { type: 'messages', messages, timestamp, reset, gap }, presence, lost }
 }
@@ -73,11 +73,11 @@ function isMessage(value: unknown): value is Message {
   return isMessageId(id) && isTimestamp(timestamp) && TYPES.has(type) && isString(nick) && isString(msg) && isString(cid)
 }
 
-function isPresence(value: unknown): value is Presence {
+function isAttendance(value: unknown): value is Attendance {
   return isRecord(value) && isNatural(value['version']) && isArrayOf(isString)(value['who']) && isArrayOf(isString)(value['typing'])
 }
 
-function isPresenceChanges(value: unknown): value is PresenceChanges {
+function isAttendanceChanges(value: unknown): value is AttendanceChanges {
   if (!isRecord(value) || !isNatural(value['version']) || !isNatural(value['since'])) return false
   return ['came', 'left', 'typing'].every((key) => isArrayOf(isString)(value[key]))
 }

@@ -1,5 +1,5 @@
 /** What the browser stores for the composer of a room: the draft, and, for as long as the tab exists, the sent messages. `room` is `Visit.key`. */
-import { recall, remember, tabMemory } from '../remembered.ts'
+import { recall, remember, tabStorage } from '../remembered.ts'
 
 const MAX_SENT = 50
 
@@ -11,7 +11,7 @@ export const keepDraft = (room: string, text: string): void => remember(`roomfil
 
 /** The messages that were sent to a room from this tab, oldest first. */
 export function sentTo(room: string): string[] {
-  return tabMemory
+  return tabStorage
     .recall(`roomfile.sent ${room}`)
     .split(SEPARATOR)
     .filter((text) => text !== '')
@@ -19,5 +19,5 @@ export function sentTo(room: string): string[] {
 
 export function keepSent(room: string, text: string): void {
   const others = sentTo(room).filter((sent) => sent !== text)
-  tabMemory.remember(`roomfile.sent ${room}`, [...others, text].slice(-MAX_SENT).join(SEPARATOR))
+  tabStorage.remember(`roomfile.sent ${room}`, [...others, text].slice(-MAX_SENT).join(SEPARATOR))
 }

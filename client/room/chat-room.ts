@@ -15,7 +15,7 @@ import { nickStyle } from './log/nick.ts'
 import { peopleView, typingView } from './people-view.ts'
 import { placeBelow } from '../popover.ts'
 import { recall, remember } from '../remembered.ts'
-import type { Place } from './log/scroller.ts'
+import type { ScrollPosition } from './log/scroller.ts'
 import { SearchBar } from './search-bar.ts'
 import { bannerView, nickField, stateView, stoppedView } from './status-view.ts'
 import { textsFor, type Texts } from '../texts.ts'
@@ -87,7 +87,7 @@ export class ChatRoom extends LitElement {
   private wasAtEnd = true
   private visit: Visit | undefined
   /** The scroll positions of other rooms, for when the reader returns. */
-  private readonly places = new Map<string, Place | undefined>()
+  private readonly positions = new Map<string, ScrollPosition | undefined>()
   /** What the latest `unread` and `state` events said. */
   private reported = { count: 0, state: '' }
   /** Whether the message `at` has been shown. */
@@ -155,11 +155,11 @@ export class ChatRoom extends LitElement {
   /** Visits the room of `src` and `room`. @param left the room that was shown before, if it is another one */
   private open(left?: string): void {
     const { room } = this
-    if (left !== undefined && this.visit) this.places.set(left, this.log.value?.place())
+    if (left !== undefined && this.visit) this.positions.set(left, this.log.value?.position())
     this.visit?.end()
     this.isAtShown = false
     this.bar.reset()
-    this.log.value?.start(this.places.get(room))
+    this.log.value?.start(this.positions.get(room))
     this.reported = { count: 0, state: '' }
     const src = new URL(this.src || '.', document.baseURI).href
     this.nick ||= recall('roomfile.nick')

@@ -16,7 +16,7 @@ import { logView } from './message-view.ts'
 import { nickStyle } from './nick.ts'
 import { pendingView } from './pending-view.ts'
 import { rowsOf, type Entry } from './rows.ts'
-import { Scroller, type Place } from './scroller.ts'
+import { Scroller, type ScrollPosition } from './scroller.ts'
 import { SearchHighlight } from './search-highlight.ts'
 import type { Texts } from '../../texts.ts'
 
@@ -78,9 +78,9 @@ export class ChatLog extends LitElement {
   })
   private scroller: Scroller | undefined
   /** The scroll position to restore after the current update. */
-  private placeToRestore: Place | undefined
+  private positionToRestore: ScrollPosition | undefined
   /** The scroll position of the previous visit to this room, until it is restored. */
-  private previousPlace: Place | undefined
+  private previousPosition: ScrollPosition | undefined
   private fillTimeout: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
@@ -101,15 +101,15 @@ export class ChatLog extends LitElement {
   }
 
   /** The scroll position; undefined at the end. */
-  place(): Place | undefined {
-    return this.scroller?.place()
+  position(): ScrollPosition | undefined {
+    return this.scroller?.position()
   }
 
-  /** Begins again, for another room. @param place the scroll position of the previous visit */
-  start(place: Place | undefined): void {
-    if (this.scroller) this.scroller.atEnd = place === undefined
+  /** Begins again, for another room. @param position the scroll position of the previous visit */
+  start(position: ScrollPosition | undefined): void {
+    if (this.scroller) this.scroller.atEnd = position === undefined
     this.unfolded = new Set()
-    this.previousPlace = place
+    this.previousPosition = position
   }
 
   toEnd(): void {
@@ -152,10 +152,10 @@ export class ChatLog extends LitElement {
     const before = changed.get('entries')
     const isRedrawn = before !== undefined && before[0] !== this.entries[0]
     if (isRedrawn) this.from = this.startOf(before)
-    const returning = this.entries.findIndex(({ id }) => id === this.previousPlace?.id)
-    if (returning >= 0) this.from = Math.min(this.from, Math.max(0, returning - STEP))
+    const previous = this.entries.findIndex(({ id }) => id === this.previousPosition?.id)
+    if (previous >= 0) this.from = Math.min(this.from, Math.max(0, previous - STEP))
     if (this.query !== '') this.from = 0
-    this.placeToRestore = isRedrawn || changed.has('from') ? (this.previousPlace ?? this.scroller?.place()) : undefined
+    this.positionToRestore = isRedrawn || changed.has('from') ? (this.previousPosition ?? this.scroller?.position()) : undefined
   }
 
   /** The new value of `from` when the first entry has changed: the same entries stay rendered if they are still there (a trimmed or edited room). */
@@ -176,8 +176,8 @@ export class ChatLog extends LitElement {
   }
 
   protected override updated(changed: PropertyValues<ChatLog>): void {
-    if (this.placeToRestore) this.scroller?.restore(this.placeToRestore)
-    if (this.previousPlace && this.entries.length > 0) this.previousPlace = undefined
+    if (this.positionToRestore) this.scroller?.restore(this.positionToRestore)
+    if (this.previousPosition && this.entries.length > 0) this.previousPosition = undefined
     this.follow()
     this.fillUp()
     const rows = this.hits.flatMap((id) => this.row(id) ?? [])

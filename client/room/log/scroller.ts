@@ -6,7 +6,7 @@ const NEAR_END = 80
 const MARGIN = 64
 
 /** A scroll position: a row, and its distance from the upper edge of the log, in pixels. */
-export interface Place {
+export interface ScrollPosition {
   readonly id: string
   readonly offset: number
 }
@@ -17,7 +17,7 @@ export class Scroller {
   private readonly log: HTMLElement
   private frame = 0
   /** The position that was restored, and its scrollTop. As long as scrollTop is the same, nobody has scrolled. */
-  private restored: Place | undefined
+  private restored: ScrollPosition | undefined
   private scrollTop = 0
 
   constructor(log: HTMLElement) {
@@ -34,7 +34,7 @@ export class Scroller {
    * The first row in view; undefined at the end. A position that was restored and not left is returned unchanged: scroll positions are whole
    * pixels, heights are not, and the rounding errors would add up.
    */
-  place(): Place | undefined {
+  position(): ScrollPosition | undefined {
     if (this.atEnd) return undefined
     if (this.restored && this.log.scrollTop === this.scrollTop && this.row(this.restored.id)) return this.restored
     const { top } = this.log.getBoundingClientRect()
@@ -46,9 +46,9 @@ export class Scroller {
   }
 
   /** Scrolls so that a row is where it was. */
-  restore(place: Place): void {
-    const { id, offset } = place
-    this.scroll(place, () => {
+  restore(position: ScrollPosition): void {
+    const { id, offset } = position
+    this.scroll(position, () => {
       const row = this.row(id)
       if (row) this.log.scrollTop += row.getBoundingClientRect().top - this.log.getBoundingClientRect().top - offset
     })
@@ -90,7 +90,7 @@ export class Scroller {
    * Scrolls now and in the next two frames: rows that were never rendered have estimated heights, which change when they come into view.
    * Stops if somebody scrolls meanwhile.
    */
-  private scroll(restored: Place | undefined, move: () => void, frames = 2): void {
+  private scroll(restored: ScrollPosition | undefined, move: () => void, frames = 2): void {
     cancelAnimationFrame(this.frame)
     move()
     this.restored = restored
