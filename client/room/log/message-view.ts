@@ -36,29 +36,20 @@ export function logView(rows: readonly Row[], context: LogContext): unknown {
 }
 
 function rowView(row: Row, context: LogContext): unknown {
-  const { texts, clock, now } = context
+  const { texts, clock, now, isRead, marked, unfolded, messageTexts, hrefOf } = context
   switch (row.kind) {
     case 'day':
       return html`<p class="divider day"><span>${clock.day(row.timestamp, now)}</span></p>`
     case 'gap':
       return html`<p class="divider gap"><span>${texts.gap}</span></p>`
     case 'unread':
-      return html`<p class="unread-line ${context.isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
+      return html`<p class="unread-line ${isRead ? 'read' : ''}"><span>${texts.unread}</span></p>`
     case 'presence':
       return presenceView(row.messages, context)
     default: {
       const { id, message, first } = row
       // There may be thousands: a message is rendered again only if one of these has changed.
-      const dependencies = [
-        message,
-        first,
-        context.marked === id,
-        context.unfolded.has(id),
-        texts,
-        clock,
-        context.messageTexts,
-        context.hrefOf,
-      ]
+      const dependencies = [message, first, marked === id, unfolded.has(id), texts, clock, messageTexts, hrefOf]
       return guard(dependencies, () => messageView(message, first, context))
     }
   }
