@@ -72,7 +72,7 @@ export function app(options: AppOptions): RequestListener {
   }
   site.get('*', (req, res, next) => options.page(req, res, () => void next()))
   site.all('/', refuse(['GET']))
-  return (req, res) => void Reflect.apply(site.handler, site, [req, res])
+  return site.handler as RequestListener // polka binds it, and makes its Request of any request of Node's
 }
 
 /** Answers whatever method an address does not take, and OPTIONS. */
