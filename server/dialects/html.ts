@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { renderMarkdown } from '../../client/markdown/markdown.ts'
 import type { Limits } from '../room/backlog.ts'
 import { BUDGETS } from '../budgets.ts'
-import { toHtml } from './markup.ts'
 import { jsonEscape, type Message } from '../room/message.ts'
 import type { Times } from '../times.ts'
 
@@ -45,6 +45,16 @@ export function messageHtml(message: Message): string {
     rendered.set(message, html)
   }
   return html
+}
+
+/**
+ * The message as HTML, for a client that inserts it as it is.
+ *
+ * @example
+ * toHtml('**hi** <b>') // '<p><strong>hi</strong> &lt;b&gt;</p>'
+ */
+export function toHtml(msg: string): string {
+  return renderMarkdown(msg).trimEnd()
 }
 
 function render(message: Message): string {

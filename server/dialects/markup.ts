@@ -1,21 +1,10 @@
 /**
- * Messages and HTML, both ways: Markdown to HTML for clients that insert an answer as it comes, and the HTML that a
- * rich editor posts (ExtJS 4 in the tutorial) to Markdown, so that a room holds source text only.
- * Knows how Markdown is written. Does not judge safety: renderMarkdown does that, and trusts no Markdown, ours included.
+ * Turns the HTML that a rich-text editor posts (ExtJS 4 in the tutorial) into Markdown, so that a room holds source text only.
+ * Knows how Markdown is written. Does not check that it is safe: renderMarkdown does that for all Markdown, also for this.
+ * It is loaded when somebody posts HTML: most servers never need turndown and htmlparser2.
  */
 import TurndownService from 'turndown'
-import { renderMarkdown } from '../../client/markdown/markdown.ts'
 import { isHtml, sieve } from './sieve.ts'
-
-/**
- * The message as HTML, for a client that inserts it as it is.
- *
- * @example
- * toHtml('**hi** <b>') // '<p><strong>hi</strong> &lt;b&gt;</p>'
- */
-export function toHtml(msg: string): string {
-  return renderMarkdown(msg).trimEnd()
-}
 
 /**
  * The HTML of a rich editor as Markdown. A text without HTML in it comes through unchanged, but for the invisible U+200B

@@ -5,7 +5,6 @@
 import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
 import { goneSignal, parseTimestamp, readForm, send, type Handler } from '../http/http.ts'
-import { toMarkdown } from './markup.ts'
 import type { Timestamp } from '../room/message.ts'
 import type { Room } from '../room/room.ts'
 import { LOBBY } from '../room/room-name.ts'
@@ -25,6 +24,7 @@ export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handle
     const room = rooms.get(LOBBY, res)
     if (html !== '') {
       await rateLimit.post(req) // before any work on what it says; to know that it is a post its form had to be read
+      const { toMarkdown } = await import('./markup.ts')
       const msg = await rateLimit.work(req, () => toMarkdown(html))
       if (msg.trim() !== '') await room.post(draftOf({ msg }, limits))
       return send(res, 200, HTML, '')

@@ -1,7 +1,8 @@
 /** HTML of a rich editor that becomes Markdown, and Markdown that becomes HTML. */
 import test from 'ava'
 import { renderMarkdown } from '../../client/markdown/markdown.ts'
-import { toHtml, toMarkdown } from '../../server/dialects/markup.ts'
+import { toHtml } from '../../server/dialects/html.ts'
+import { toMarkdown } from '../../server/dialects/markup.ts'
 import { offences } from '../helpers/offences.ts'
 
 const reads = test.macro((t, html: string, markdown: string) => {

@@ -5,7 +5,7 @@ import ava from 'ava'
 import * as fc from 'fast-check'
 import { renderMarkdown } from '../../client/markdown/markdown.ts'
 import { RENDER_BUDGET } from '../../client/markdown/render-budget.ts'
-import { toHtml } from '../../server/dialects/markup.ts'
+import { toHtml } from '../../server/dialects/html.ts'
 import { BOMBS, emptyTable, filled } from '../helpers/bombs.ts'
 import { offences } from '../helpers/offences.ts'
 
