@@ -1,6 +1,6 @@
 /**
  * The server as a library: a store, the rooms on it, the site on them, and an end that answers everyone.
- * Knows how the parts are put together. Reads no arguments and ends no process: that is bin.ts.
+ * Knows how the parts are put together. Reads no arguments and ends no process: command/serve.ts does.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

@@ -8,6 +8,12 @@ export const BAD_USAGE = 2
 
 export class UsageError extends Error {}
 
+/** Ends the process, with the reason on standard error. */
+export function fail(message: string, code: number): never {
+  process.stderr.write(`roomfile: ${message}\n`)
+  process.exit(code)
+}
+
 /**
  * Reads a command line.
  * @param argv the arguments, without node, script and name of the command
