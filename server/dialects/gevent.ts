@@ -4,11 +4,11 @@
  */
 import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, readForm, send, type Handler } from '../http/http.ts'
+import { readForm, send, type Handler } from '../http/http.ts'
 import { isAfter, placeIn, stampOf, type MessageId } from '../room/message.ts'
 import type { Room } from '../room/room.ts'
 import { LOBBY } from '../room/room-name.ts'
-import type { DialectOptions } from './dialect.ts'
+import { park, takePost, type DialectOptions } from './dialect.ts'
 import { HTML, HTML_IN_JSON, inertJson, maxForm, OTHER_FIELDS, pauseAfterError } from './html.ts'
 import { pageFrom, Pages, type Manner } from './pages.ts'
 
@@ -17,31 +17,30 @@ export interface Gevent {
   readonly update: Handler
 }
 
-export function gevent({ rooms, limits, times, rateLimit }: DialectOptions): Gevent {
+export function gevent(options: DialectOptions): Gevent {
+  const { rooms, limits, times } = options
   const pages = new Pages()
   return {
-    /** [gevent] `msg=` → 200, empty; where it says nothing, too: then nothing is added */
+    /** [gevent] `msg=` → 200, empty; a blank `msg` is answered in the same way, and nothing is added */
     async post(req, res) {
-      await rateLimit.post(req)
-      const msg = (await readForm(req, maxForm(limits))).get('msg') ?? ''
-      if (msg.trim() !== '') await rooms.get(LOBBY, res).post(draftOf({ msg }, limits))
+      await takePost(options, req, rooms.get(LOBBY, res), async () => {
+        const msg = (await readForm(req, maxForm(limits))).get('msg') ?? ''
+        return msg.trim() === '' ? undefined : { draft: draftOf({ msg }, limits) }
+      })
       send(res, 200, HTML, '')
     },
 
     /** [gevent] `cursor=` → `{html, latest_cursor}`, which the client evaluates; it asks again at once, also after an error */
     async update(req, res) {
-      const signal = goneSignal(res)
       try {
-        const news = await rateLimit.parked(req, async () => {
-          const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
-          const room = rooms.get(LOBBY, res)
-          const tell = (): string | undefined => newsFrom(room, cursor, pages)
-          return (await rooms.until([room], tell, { ms: times.geventPoll, signal })) ?? answer('', cursor)
-        })
-        send(res, 200, HTML, news)
+        const cursor = (await readForm(req, OTHER_FIELDS)).get('cursor') ?? ''
+        const room = rooms.get(LOBBY, res)
+        const tell = (): string | undefined => newsFrom(room, cursor, pages)
+        const news = await park(options, req, res, { rooms: [room], ms: times.geventPoll, tell })
+        send(res, 200, HTML, news ?? answer('', cursor))
       } catch (thrown) {
         const { status, code, message, headers } = toRoomfileError(thrown)
-        await pauseAfterError(times, signal)
+        await pauseAfterError(times, res)
         send(res, status, HTML, inertJson({ error: { code, message } }), headers)
       }
     },

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { renderMarkdown } from '../../client/markdown/markdown.ts'
+import { goneSignal, type Response } from '../http/http.ts'
 import type { Limits } from '../room/backlog.ts'
 import { BUDGETS } from '../budgets.ts'
 import { jsonEscape, type Message } from '../room/message.ts'
@@ -12,9 +13,9 @@ import type { Times } from '../times.ts'
 
 export const HTML = 'text/html; charset=utf-8'
 
-/** These clients ask again at once after an error: they are held back, unless they go away. */
-export function pauseAfterError({ errorPause }: Times, signal: AbortSignal): Promise<void> {
-  return delay(errorPause, undefined, { signal }).catch(() => undefined)
+/** Waits before an error is answered, because these clients ask again at once. Ends when the client goes away. */
+export function pauseAfterError({ errorPause }: Times, res: Response): Promise<void> {
+  return delay(errorPause, undefined, { signal: goneSignal(res) }).catch(() => undefined)
 }
 
 /** A form makes three bytes of one at most. */

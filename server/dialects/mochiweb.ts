@@ -6,10 +6,10 @@
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { formIn, goneSignal, isEncoded, readBody, send, type Handler, type Request } from '../http/http.ts'
+import { formIn, isEncoded, readBody, send, type Handler, type Request } from '../http/http.ts'
 import { placeIn, type Stamp } from '../room/message.ts'
 import { LOBBY } from '../room/room-name.ts'
-import type { DialectOptions } from './dialect.ts'
+import { park, takePost, type DialectOptions } from './dialect.ts'
 import { entity, leftOutHtml, maxForm, messageHtml, pauseAfterError, plainHtml } from './html.ts'
 import { pageFrom, type Manner } from './pages.ts'
 import { KEPT, Tabs, type Browser, type BrowserId } from './tabs.ts'
@@ -29,15 +29,17 @@ export interface Mochiweb {
   readonly poll: Handler
 }
 
-export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): Mochiweb {
+export function mochiweb(options: DialectOptions): Mochiweb {
+  const { rooms, limits, times } = options
   const tabs = new Tabs(times)
   return {
     /** [mochiweb] `message=` → `{"ok":"posted"}` */
     async post(req, res) {
       try {
-        await rateLimit.post(req)
-        const { text } = await readBody(req, maxForm(limits))
-        await rooms.get(LOBBY, res).post(draftOf({ msg: messageIn(text) }, limits))
+        await takePost(options, req, rooms.get(LOBBY, res), async () => {
+          const { text } = await readBody(req, maxForm(limits))
+          return { draft: draftOf({ msg: messageIn(text) }, limits) }
+        })
         send(res, 200, SCRIPT, '{"ok":"posted"}')
       } catch (thrown) {
         const { status, message, headers } = toRoomfileError(thrown)
@@ -47,23 +49,21 @@ export function mochiweb({ rooms, limits, times, rateLimit }: DialectOptions): M
 
     /** [mochiweb] `{"ok": message}`, or `{"error":"timeout"}`, also for our errors: the client polls on after an answer only */
     async poll(req, res) {
-      const signal = goneSignal(res)
       try {
         const room = rooms.get(LOBBY, res)
         const places = placesIn(req)
-        const { message, browser } = await rateLimit.parked(req, async () => {
-          const tab = tabs.arrive(places)
-          try {
-            const told = await rooms.until([room], () => tab.tell(room), { ms: times.mochiwebPoll, signal }, [tab.waiters])
-            return { message: told, browser: tab.browser }
-          } finally {
-            tabs.leave(tab, signal.aborted)
-          }
+        const tab = tabs.tabOf(places)
+        const message = await park(options, req, res, {
+          rooms: [room],
+          ms: times.mochiwebPoll,
+          tell: () => tab.tell(room),
+          more: [tab.waiters],
+          around: (wait) => tabs.attend(tab, res, wait),
         })
-        res.setHeader('Set-Cookie', cookiesFor(browser, places.keys()))
+        res.setHeader('Set-Cookie', cookiesFor(tab.browser, places.keys()))
         send(res, 200, SCRIPT, inert(message ? { ok: pageFrom([message], 0, MANNER).parts.join('') } : { error: 'timeout' }))
       } catch (thrown) {
-        await pauseAfterError(times, signal)
+        await pauseAfterError(times, res)
         send(res, 200, SCRIPT, inert({ error: 'timeout' }), toRoomfileError(thrown).headers)
       }
     },

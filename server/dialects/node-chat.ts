@@ -4,12 +4,12 @@
  */
 import { draftOf } from '../room/draft.ts'
 import { RoomfileError } from '../errors.ts'
-import { goneSignal, queryValue, send, type Handler, type Request, type Response } from '../http/http.ts'
+import { queryValue, send, type Handler, type Request, type Response } from '../http/http.ts'
 import type { Message, Timestamp } from '../room/message.ts'
 import type { Session } from '../room/presence.ts'
 import { LOBBY } from '../room/room-name.ts'
 import type { Store } from '../stores/store.ts'
-import type { DialectOptions } from './dialect.ts'
+import { beginSession, park, takePost, type DialectOptions } from './dialect.ts'
 import { leftOut } from './html.ts'
 import { Tickets } from './tickets.ts'
 import { pageFrom, Pages, type Manner } from './pages.ts'
@@ -28,7 +28,8 @@ export interface NodeChatOptions extends DialectOptions {
   readonly store: Pick<Store, 'secret'>
 }
 
-export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOptions): NodeChat {
+export function nodeChat(options: NodeChatOptions): NodeChat {
+  const { rooms, store, limits, times, rateLimit } = options
   const pages = new Pages()
   const tickets = new Tickets(store)
   const lobby = (res: Response): ReturnType<typeof rooms.get> => rooms.get(LOBBY, res)
@@ -48,10 +49,12 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
       const nick = queryValue(req, 'nick') ?? ''
       if (nick === '') return answer(res, 400, { error: 'Bad nick.' })
       try {
-        await rateLimit.post(req)
         const ticket = tickets.fresh(nick)
-        const id = await tickets.write(ticket)
-        await lobby(res).join(nick, ticket.cid, rateLimit.session(req))
+        let id = ''
+        await beginSession(options, req, lobby(res), async () => {
+          id = await tickets.write(ticket)
+          return ticket
+        })
         answer(res, 200, { id, nick: inertNick(nick), rss: rss(), starttime: STARTED })
       } catch (thrown) {
         refuse(res, thrown, { bad_nick: 'Bad nick.', nick_taken: 'Nick in use' })
@@ -70,11 +73,12 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
       const text = queryValue(req, 'text') ?? ''
       if (text === '') return answer(res, 400, { error: 'No such session id' })
       try {
-        await rateLimit.post(req)
-        const draft = draftOf({ msg: text }, limits)
-        const session = await sessionOf(req, res)
-        if (!session) throw new RoomfileError('no_session')
-        await lobby(res).post(draft, session.id)
+        await takePost(options, req, lobby(res), async () => {
+          const draft = draftOf({ msg: text }, limits)
+          const session = await sessionOf(req, res)
+          if (!session) throw new RoomfileError('no_session')
+          return { draft, session: session.id }
+        })
         answer(res, 200, { rss: rss() })
       } catch (thrown) {
         refuse(res, thrown, { no_session: 'No such session id', nick_taken: 'Nick in use' })
@@ -88,12 +92,12 @@ export function nodeChat({ rooms, store, limits, times, rateLimit }: NodeChatOpt
       let place: number | undefined
       // A place that is later than the room: what comes from now on.
       const tell = (): string | undefined => newsFrom(room.messages, (place ??= Math.min(since, room.timestamp)), pages)
-      const poll = (): Promise<string | undefined> => rooms.until([room], tell, { ms: times.nodeChatPoll, signal: goneSignal(res) })
       try {
         // [node_chat] whoever has no session may read as well
         const session = await sessionOf(req, res).catch(unlessRefused)
-        const fresh = await rateLimit.parked(req, () => (session ? room.presence.attend(session.id, poll) : poll()))
-        answerJson(res, 200, `{"messages":${fresh ?? '[]'},"rss":${rss()}}`)
+        const around = session && ((wait: () => Promise<string | undefined>) => room.presence.attend(session.id, wait))
+        const news = await park(options, req, res, { rooms: [room], ms: times.nodeChatPoll, tell, around })
+        answerJson(res, 200, `{"messages":${news ?? '[]'},"rss":${rss()}}`)
       } catch (thrown) {
         refuse(res, thrown, {})
       }

@@ -4,44 +4,45 @@
  */
 import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
-import { goneSignal, parseTimestamp, readForm, send, type Handler } from '../http/http.ts'
+import { parseTimestamp, readForm, send, type Handler } from '../http/http.ts'
 import type { Timestamp } from '../room/message.ts'
 import type { Room } from '../room/room.ts'
 import { LOBBY } from '../room/room-name.ts'
-import type { DialectOptions } from './dialect.ts'
+import { park, takePost, type DialectOptions } from './dialect.ts'
 import { HTML, HTML_IN_JSON, inertJson, pauseAfterError } from './html.ts'
 import { pageFrom, Pages, type Manner } from './pages.ts'
 
 /** A rich editor's HTML is longer than the Markdown that is kept: so much may be posted for one byte that is kept. */
 const HTML_PER_MARKDOWN = 12
 
-/** [php] one address for both: a `msg` that says something is a post, all else is a poll. */
-export function php({ rooms, limits, times, rateLimit }: DialectOptions): Handler {
+/** [php] one address for both: with a `msg` it is a post, without one a poll. Which of them is known when the form has been read. */
+export function php(options: DialectOptions): Handler {
+  const { rooms, limits, times, rateLimit } = options
   const pages = new Pages()
   return async (req, res) => {
     const form = await readForm(req, limits.maxMessage * HTML_PER_MARKDOWN)
     const html = form.get('msg') ?? ''
     const room = rooms.get(LOBBY, res)
     if (html !== '') {
-      await rateLimit.post(req) // before any work on what it says; to know that it is a post its form had to be read
-      const { toMarkdown } = await import('./markup.ts')
-      const msg = await rateLimit.work(req, () => toMarkdown(html))
-      if (msg.trim() !== '') await room.post(draftOf({ msg }, limits))
+      await takePost(options, req, room, async () => {
+        const { toMarkdown } = await import('./markup.ts')
+        const msg = await rateLimit.work(req, () => toMarkdown(html))
+        return msg.trim() === '' ? undefined : { draft: draftOf({ msg }, limits) }
+      })
       return send(res, 200, HTML, '')
     }
-    const signal = goneSignal(res)
     const asked = form.get('timestamp') || '0'
     try {
       const timestamp = parseTimestamp(asked)
       let place: Timestamp | undefined
       // A place that is later than the room: what comes from now on.
       const tell = (): string | undefined => newsFrom(room, (place ??= Math.min(timestamp, room.timestamp)), pages)
-      const news = await rateLimit.parked(req, () => rooms.until([room], tell, { ms: times.phpPoll, signal }))
+      const news = await park(options, req, res, { rooms: [room], ms: times.phpPoll, tell })
       send(res, 200, HTML, news ?? answer('', room.timestamp))
     } catch (thrown) {
       // [php] the client's failure handler decodes the body and goes on from its timestamp: 0 where the one that it sent is not usable
       const { status, code, message, headers } = toRoomfileError(thrown)
-      await pauseAfterError(times, signal)
+      await pauseAfterError(times, res)
       const timestamp = code === 'bad_timestamp' ? 0 : Number(asked)
       send(res, status, HTML, inertJson({ msg: '', timestamp, error: { code, message } }), headers)
     }

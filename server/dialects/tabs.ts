@@ -146,11 +146,25 @@ export class Tabs {
     this.#timeoutMs = mochiwebTab
   }
 
-  /** A poll comes, with what its cookies say: ids of its browser, and the place that each was told last. */
-  arrive(places: ReadonlyMap<BrowserId, Stamp>): Tab {
-    const tab = new Tab(this.#browserOf(places))
+  /** A tab for a poll that comes with these cookies: ids of its browser, and the place that each was told last. */
+  tabOf(places: ReadonlyMap<BrowserId, Stamp>): Tab {
+    return new Tab(this.#browserOf(places))
+  }
+
+  /** Runs a poll of a tab, which counts among those of its browser meanwhile. @param client whether it has gone away before it had its answer */
+  async attend<T>(tab: Tab, client: { readonly destroyed: boolean }, poll: () => Promise<T>): Promise<T> {
+    this.#remember(tab.browser)
     tab.browser.arrive(tab)
-    return tab
+    try {
+      return await poll()
+    } finally {
+      tab.browser.leave(tab, client.destroyed)
+      if (!client.destroyed) this.#remember(tab.browser)
+    }
+  }
+
+  #remember(browser: Browser): void {
+    this.#browsers.set(browser.id, browser)
   }
 
   /** Tabs that came before any had a cookie have one each, until they show them to us together: then they are one browser's. */
@@ -165,16 +179,7 @@ export class Tabs {
     }
     const [id] = ids
     const place = [...places.values()].reduce<Stamp | undefined>(earlier, undefined)
-    const browser = new Browser(id ?? randomBytes(8).toString('hex'), this.#timeoutMs, place)
-    if (id !== undefined) this.#browsers.set(id, browser)
-    return browser
-  }
-
-  /** A poll is over. @param isGone whether its client went away before it had its answer */
-  leave(tab: Tab, isGone: boolean): void {
-    const { browser } = tab
-    browser.leave(tab, isGone)
-    if (!isGone) this.#browsers.set(browser.id, browser)
+    return new Browser(id ?? randomBytes(8).toString('hex'), this.#timeoutMs, place)
   }
 }
 

@@ -100,9 +100,10 @@ function parseType(header: string): { type: string; parameters: Record<string, s
   }
 }
 
-/** A signal that is aborted when the client goes away before it has its answer; until that is sent its connection may rest. */
+/** A signal that is aborted when the client goes away before it has its answer. Until then its connection has no timeout. */
 export function goneSignal(res: Response): AbortSignal {
   const gone = new AbortController()
+  if (res.destroyed) gone.abort('the client went away')
   res.socket?.setTimeout(0)
   res.once('close', () => {
     if (!res.writableFinished) gone.abort('the client went away')

@@ -19,11 +19,23 @@ const LOOKS_AT_ONCE = 4
 /** The part of a wait that may fall away, so that a thousand clients do not return together. */
 const JITTER = 0.05
 
-export interface Wait {
-  /** Milliseconds that a poll may take when there is nothing new; 0 answers at once. */
+/** A poll: what it asks about, and what it is told. */
+export interface Poll<T> {
+  /** A new message in any of them wakes it. */
+  readonly rooms: readonly Room[]
+  /** Milliseconds that it waits at most; 0 does not wait. */
   readonly ms: number
-  /** Aborted when the client has gone away. */
-  readonly signal: AbortSignal
+  /**
+   * What there is to tell; undefined when there is nothing yet, a promise where it has to be read first. Called when the rooms are up to date, and
+   * after each wake-up.
+   */
+  readonly tell: () => T | undefined | Promise<T | undefined>
+  /** What else wakes it. */
+  readonly more?: readonly Waiters[]
+  /** Brings a room up to date, where `room.look()` alone will not do. */
+  readonly look?: (room: Room) => Promise<void>
+  /** Runs `wait`, with something done before and after it. */
+  readonly around?: ((wait: () => Promise<T | undefined>) => Promise<T | undefined>) | undefined
 }
 
 /** A request's answer, as far as its end is concerned. */
@@ -134,27 +146,18 @@ export class Rooms {
   }
 
   /**
-   * The long poll: looks at the rooms, and waits until there is something to tell.
-   * @param tell what there is to tell, asked after each change; undefined when there is nothing, a promise where it has to be read first
-   * @param more what else to wait for, besides messages in the rooms
+   * The long poll: brings the rooms up to date, and waits until there is something to tell.
+   * @param signal aborted when the client has gone away
    * @returns undefined when the wait ended with nothing, or the client went away
    */
-  async until<T>(
-    rooms: readonly Room[],
-    tell: () => T | undefined | Promise<T | undefined>,
-    wait: Wait,
-    more: readonly Waiters[] = [],
-  ): Promise<T | undefined> {
-    await Promise.all(rooms.map((room) => room.look()))
-    return this.parked([...rooms.map((room) => room.waiters), ...more], tell, wait)
+  until<T>(poll: Poll<T>, signal: AbortSignal): Promise<T | undefined> {
+    const wait = (): Promise<T | undefined> => this.#wait(poll, signal)
+    return poll.around ? poll.around(wait) : wait()
   }
 
-  /** The same, for rooms that have been looked at already. */
-  async parked<T>(
-    waiters: readonly Waiters[],
-    tell: () => T | undefined | Promise<T | undefined>,
-    { ms, signal }: Wait,
-  ): Promise<T | undefined> {
+  async #wait<T>({ rooms, ms, tell, more = [], look = (room) => room.look() }: Poll<T>, signal: AbortSignal): Promise<T | undefined> {
+    await Promise.all(rooms.map(look))
+    const waiters = [...rooms.map((room) => room.waiters), ...more]
     const end = performance.now() + ms * (1 - JITTER * Math.random())
     // From here to parking nothing else runs: what changes later than this look wakes the wait.
     for (;;) {

@@ -6,7 +6,7 @@ import ava, { type ExecutionContext } from 'ava'
 import type { Backlog, Limits } from '../../server/room/backlog.ts'
 import { BUDGETS } from '../../server/budgets.ts'
 import { encode } from '../../server/dialects/answer.ts'
-import { pollMany, questionsIn, type Asking } from '../../server/dialects/native/many-rooms.ts'
+import { NO_NEWS, pollOfMany, questionsIn } from '../../server/dialects/native/many-rooms.ts'
 import type { Pieces } from '../../server/http/http.ts'
 import { Lines } from '../../server/room/lines.ts'
 import { Memory } from '../../server/room/memory.ts'
@@ -25,6 +25,7 @@ const test = ava.serial
 const MIB = 1024 * 1024
 const LIMITS: Limits = { backlog: 200, maxMessage: 64 * 1024, maxFile: 8 * MIB }
 const named = (name: string): RoomName => name as RoomName
+const never = new AbortController().signal
 
 /** The answer of a request, which its client has not taken yet. */
 class Request extends EventEmitter {
@@ -35,7 +36,14 @@ class Request extends EventEmitter {
   }
 }
 
-const asking = (answering: Request): Asking => ({ answering, look: (room) => room.look() })
+/** Polls many rooms as a request does, whose client has not taken its answer yet. */
+function pollMany(rooms: Rooms, request: Request, poll: string, ms: number): Promise<Pieces> {
+  const get = (name: RoomName): Room => rooms.get(name, request)
+  return rooms.during(request, async () => {
+    const many = pollOfMany(questionsIn(poll), { ms, get, look: (room) => room.look() })
+    return (await rooms.until(many, never)) ?? NO_NEWS
+  })
+}
 
 interface World {
   readonly rooms: Rooms
@@ -72,8 +80,6 @@ async function inFiles(t: ExecutionContext, budget = 64 * MIB): Promise<World & 
   const store = await fileStore({ directory, limits: LIMITS, warn: (message) => t.fail(message) })
   return { ...worldOf(t, store, budget), directory }
 }
-
-const never = { ms: 0, signal: new AbortController().signal }
 
 async function newsOf(room: Room, timestamp: number): Promise<Told> {
   const news = await room.news(timestamp)
@@ -170,7 +176,7 @@ test('many clients who poll many rooms are told the same bytes, also while someb
   const answers: Pieces[] = []
   for (let n = 0; n < 50; n++) {
     const request = new Request() // its answer is never taken
-    answers.push(await rooms.during(request, () => pollMany(questionsIn('big:0,lobby:1'), rooms, never, asking(request))))
+    answers.push(await pollMany(rooms, request, 'big:0,lobby:1', 0))
     await post('big', `small ${n}`)
   }
   const behind = bytesBehind(answers)
@@ -227,12 +233,10 @@ test('who was in a room before its first message is not told of a gap', async (t
 test('rooms that nobody wrote to leave next to nothing in memory, and nothing in the directory', async (t) => {
   const { rooms, memory, directory } = await inFiles(t, MIB)
   const request = new Request()
-  const wait = { ms: 60_000, signal: new AbortController().signal }
-  const parked = Array.from({ length: 6 }, (_, n) =>
-    rooms.during(request, () =>
-      pollMany(questionsIn(Array.from({ length: 100 }, (_room, i) => `r${n}-${i}:1`).join(',')), rooms, wait, asking(request)),
-    ),
-  )
+  const parked = Array.from({ length: 6 }, (_, n) => {
+    const questions = Array.from({ length: 100 }, (_room, i) => `r${n}-${i}:1`)
+    return pollMany(rooms, request, questions.join(','), 60_000)
+  })
   t.deepEqual(await readdir(directory), [])
   t.is(memory.bytes, 0)
   rooms.endWaits()
@@ -291,8 +295,7 @@ test('a room that is waited in may be let go, and whoever waits is told what com
     const { timestamp } = await room.post({ msg: 'before' })
     for (let n = 0; n < 15; n++) await post(`r${n}`, 'x'.repeat(20_000))
     t.is(room.messages.length, 0) // let go
-    const wait = { ms: 60_000, signal: new AbortController().signal }
-    const polled = rooms.until([room], () => room.news(timestamp), wait)
+    const polled = rooms.until({ rooms: [room], ms: 60_000, tell: () => room.news(timestamp) }, never)
     await visit('ops', (same) => same.look()) // it is as it was: nobody is woken, nothing is read
     t.is(room.messages.length, 0)
     const behind = await visit('ops', (same) => newsOf(same, timestamp - 1))

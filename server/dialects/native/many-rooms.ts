@@ -8,8 +8,8 @@ import { parseTimestamp, type Pieces } from '../../http/http.ts'
 import type { Timestamp } from '../../room/message.ts'
 import type { SessionId } from '../../room/presence.ts'
 import type { Room } from '../../room/room.ts'
-import { roomName } from '../../room/room-name.ts'
-import type { Answering, Rooms, Wait } from '../../room/rooms.ts'
+import { roomName, type RoomName } from '../../room/room-name.ts'
+import type { Poll } from '../../room/rooms.ts'
 import type { Waiters } from '../../room/waiters.ts'
 import { encodeWith, errorJson } from '../answer.ts'
 
@@ -54,37 +54,45 @@ export function parseVersion(text: string): number {
   throw new RoomfileError('bad_presence', `presence is the version that a poll returned, or 0, not ${quoted(text)}`)
 }
 
-/** Who polls. */
-export interface Asking {
-  /** What the rooms are needed for. */
-  readonly answering: Answering
-  /** Looks at a room when it has its turn. */
+export interface ManyOptions {
+  /** Milliseconds that the poll waits at most. */
+  readonly ms: number
+  /** Gets a room, for as long as the request is answered. */
+  readonly get: (name: RoomName) => Room
+  /** Brings a room up to date. */
   readonly look: (room: Room) => Promise<void>
 }
 
 /**
- * Polls many rooms at once. The answer has a budget: rooms that do not fit are told by the next poll, since their timestamp has not moved.
- * @returns the JSON of the rooms with something to tell, by name; of none when the wait ended
+ * One poll for many rooms. The answer has a budget: rooms that do not fit are told by the next poll, since their timestamp has not moved.
+ * A room that cannot be polled has its error in the answer, which comes at once then. PROTOCOL.md, "GET /rooms?poll=…".
  */
-export async function pollMany(questions: readonly Question[], rooms: Rooms, wait: Wait, { answering, look }: Asking): Promise<Pieces> {
-  const asked: Asked[] = []
+export function pollOfMany(questions: readonly Question[], { ms, get, look }: ManyOptions): Poll<Pieces> {
+  const asked = new Map<Room, Asked>()
   const failed: Member[] = []
-  await Promise.all(
-    questions.map(async (question) => {
+  for (const question of questions) {
+    try {
+      const room = get(roomName(question.name))
+      asked.set(room, { ...question, room })
+    } catch (error) {
+      failed.push(failure(question.name, error))
+    }
+  }
+  return {
+    rooms: [...asked.keys()],
+    ms,
+    async look(room) {
       try {
-        const room = rooms.get(roomName(question.name), answering)
         await look(room)
-        asked.push({ ...question, room })
       } catch (error) {
-        failed.push(failure(question.name, error))
+        failed.push(failure(asked.get(room)?.name ?? room.name, error))
+        asked.delete(room)
       }
-    }),
-  )
-  const tell = (): Promise<Member[] | undefined> | undefined => (asked.some(hasNews) ? membersOf(asked) : undefined)
-  const poll = (): Promise<Member[] | undefined> =>
-    rooms.parked(asked.flatMap(waitersOf), tell, failed.length > 0 ? { ...wait, ms: 0 } : wait)
-  const told = await attending(asked, poll)
-  return answerOf([...failed, ...(told ?? [])])
+    },
+    tell: () => (failed.length > 0 || [...asked.values()].some(hasNews) ? answerTo([...asked.values()], failed) : undefined),
+    more: [...asked.values()].flatMap(presenceWaitersOf),
+    around: (wait) => attending([...asked.values()], wait),
+  }
 }
 
 /** A room's part of the answer. */
@@ -93,8 +101,14 @@ interface Member extends Pieces {
   readonly length: number
 }
 
-/** What there is to tell, as far as it fits into one answer; of the first room in any case. One room after the other: not all need be in memory at once. */
-async function membersOf(asked: readonly Asked[]): Promise<Member[] | undefined> {
+/** The answer with all rooms that have news, as far as they fit; undefined when there are none. */
+async function answerTo(asked: readonly Asked[], failed: readonly Member[]): Promise<Pieces | undefined> {
+  const members = [...failed, ...(await membersOf(asked))]
+  return members.length > 0 ? answerOf(members) : undefined
+}
+
+/** As many as fit into one answer; the first in any case. One room after the other: not all need be in memory at once. */
+async function membersOf(asked: readonly Asked[]): Promise<Member[]> {
   const members: Member[] = []
   let left: number = BUDGETS.manyRoomsAnswer
   for (const question of asked) {
@@ -104,7 +118,7 @@ async function membersOf(asked: readonly Asked[]): Promise<Member[] | undefined>
     members.push(member)
     left -= member.length
   }
-  return members.length > 0 ? members : undefined
+  return members
 }
 
 async function memberOf(asked: Asked): Promise<Member> {
@@ -124,8 +138,11 @@ function answerOf(members: readonly Member[]): Pieces {
   return { buffers: [Buffer.from('{"rooms":{'), ...buffers, Buffer.from('}}')], of: members }
 }
 
-function waitersOf({ room, version, sessions }: Asked): Waiters[] {
-  return version === undefined && sessions.length === 0 ? [room.waiters] : [room.waiters, room.presence.waiters]
+/** The answer to a poll whose wait ended with nothing. */
+export const NO_NEWS = answerOf([])
+
+function presenceWaitersOf({ room, version, sessions }: Asked): Waiters[] {
+  return version === undefined && sessions.length === 0 ? [] : [room.presence.waiters]
 }
 
 /** Holds the leases of all sessions that are named and live, for as long as the poll takes. */

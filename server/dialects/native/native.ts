@@ -10,7 +10,6 @@ import { checkedCid, draftOf } from '../../room/draft.ts'
 import { quoted, RoomfileError } from '../../errors.ts'
 import {
   formIn,
-  goneSignal,
   parseTimestamp,
   JSON_TYPE,
   queryValue,
@@ -27,11 +26,11 @@ import {
 import type { Timestamp } from '../../room/message.ts'
 import { checkedNick, type SessionId } from '../../room/presence.ts'
 import type { Room, Told } from '../../room/room.ts'
-import { roomName } from '../../room/room-name.ts'
+import { roomName, type RoomName } from '../../room/room-name.ts'
 import type { Store } from '../../stores/store.ts'
 import { attendanceJson, encode, encodeWith, listJson } from '../answer.ts'
-import type { DialectOptions } from '../dialect.ts'
-import { parseVersion, pollMany, questionsIn } from './many-rooms.ts'
+import { beginSession, park, takePost, type DialectOptions } from '../dialect.ts'
+import { NO_NEWS, parseVersion, pollOfMany, questionsIn } from './many-rooms.ts'
 
 /** Seconds. */
 const DEFAULT_WAIT = 25
@@ -58,36 +57,36 @@ export interface Native {
   readonly who: Handler
 }
 
-export function native({ rooms, store, limits, rateLimit }: NativeOptions): Native {
+export function native(options: NativeOptions): Native {
+  const { rooms, store, limits, rateLimit } = options
   const maxBody = limits.maxMessage * LONGEST_ESCAPE + OTHER_FIELDS
   return {
     async post(req, res) {
-      const room = rooms.get(nameIn(req), res)
-      await rateLimit.post(req)
-      const fields = fieldsIn(await readBody(req, maxBody))
-      const draft = draftOf(fields, limits)
-      if (await rooms.isNew(room)) await rateLimit.makeRoom(req)
-      const { id, timestamp } = await room.post(draft, sessionOf(fields))
-      sendJson(res, 201, JSON.stringify({ id, timestamp }))
+      const posted = await takePost(options, req, rooms.get(nameIn(req), res), async () => {
+        const fields = fieldsIn(await readBody(req, maxBody))
+        return { draft: draftOf(fields, limits), session: sessionOf(fields) }
+      })
+      sendJson(res, 201, JSON.stringify(posted))
     },
 
     async poll(req, res) {
       const room = rooms.get(nameIn(req), res)
-      const wait = { ms: waitIn(req), signal: goneSignal(res) }
+      const ms = waitIn(req)
       const presence = queryValue(req, 'presence')
       const version = presence === undefined ? undefined : parseVersion(presence)
       const session = queryValue(req, 'session')
       const isHead = req.method === 'HEAD'
-      const { news, conditional } = await rateLimit.parked(req, async () => {
-        const { timestamp, conditional: mayBeOld } = await timestampIn(req, room)
-        const tell = (): News | Told | undefined | Promise<Told | undefined> => {
-          if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // nothing is made for a body that is not sent
-          return room.news(timestamp) ?? (isNews(room, version) ? room.emptyAnswer : undefined)
-        }
-        const poll = (): Promise<News | undefined> => rooms.until([room], tell, wait, version === undefined ? [] : [room.presence.waiters])
-        return { conditional: mayBeOld, news: await (session === undefined ? poll() : room.presence.attend(session, poll)) }
-      })
-      if (conditional && !news) return sendNotModified(res, validators(room.timestamp))
+      const timestampFor = timestampIn(req)
+      let timestamp: Timestamp | undefined
+      const tell = (): News | Told | undefined | Promise<Told | undefined> => {
+        timestamp ??= timestampFor(room.timestamp)
+        if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // nothing is made for a body that is not sent
+        return room.news(timestamp) ?? (isNews(room, version) ? room.emptyAnswer : undefined)
+      }
+      const more = version === undefined ? [] : [room.presence.waiters]
+      const around = session === undefined ? undefined : (wait: () => Promise<News | undefined>) => room.presence.attend(session, wait)
+      const news = await park(options, req, res, { rooms: [room], ms, tell, more, around })
+      if (isConditional(req) && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.emptyAnswer
       if (isHead) return sendHead(res, validators(told.timestamp))
       const answer = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
@@ -97,25 +96,21 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
     async rooms(req, res) {
       const poll = queryValue(req, 'poll')
       if (poll === undefined) return sendJson(res, 200, listJson(await rooms.list(queryValue(req, 'after') ?? '', listLimitIn(req))))
-      const wait = { ms: waitIn(req), signal: goneSignal(res) }
+      const ms = waitIn(req)
       const questions = questionsIn(poll)
       if (req.method === 'HEAD') return sendHead(res)
-      const told = await rateLimit.parked(
-        req,
-        () => pollMany(questions, rooms, wait, { answering: res, look: (room) => rateLimit.look(req, room) }),
-        questions.length,
-      )
-      send(res, 200, JSON_TYPE, told)
+      const get = (name: RoomName): Room => rooms.get(name, res)
+      const look = (room: Room): Promise<void> => rateLimit.look(req, room)
+      const told = await park(options, req, res, pollOfMany(questions, { ms, get, look }))
+      send(res, 200, JSON_TYPE, told ?? NO_NEWS)
     },
 
     async join(req, res) {
-      const room = rooms.get(nameIn(req), res)
-      await rateLimit.post(req)
-      const { nick, cid } = fieldsIn(await readBody(req, OTHER_FIELDS))
-      const asked = { nick: checkedNick(nick), cid: checkedCid(cid) }
-      if (await rooms.isNew(room)) await rateLimit.makeRoom(req)
-      const session = await room.join(asked.nick, asked.cid, rateLimit.session(req))
-      sendJson(res, 201, JSON.stringify({ id: session.id, nick: session.nick }))
+      const { id, nick } = await beginSession(options, req, rooms.get(nameIn(req), res), async () => {
+        const fields = fieldsIn(await readBody(req, OTHER_FIELDS))
+        return { nick: checkedNick(fields['nick']), cid: checkedCid(fields['cid']) }
+      })
+      sendJson(res, 201, JSON.stringify({ id, nick }))
     },
 
     async leave(req, res) {
@@ -154,7 +149,7 @@ export function native({ rooms, store, limits, rateLimit }: NativeOptions): Nati
   }
 }
 
-function nameIn(req: Request): ReturnType<typeof roomName> {
+function nameIn(req: Request): RoomName {
   return roomName(req.params['room'] ?? '')
 }
 
@@ -213,20 +208,37 @@ function waitIn(req: Request): number {
   return seconds * 1000
 }
 
-/** Where a client stands: `timestamp=T`, or else the validators of its last answer. `conditional` when it may be told 304. */
-async function timestampIn(req: Request, room: Room): Promise<{ timestamp: Timestamp; conditional: boolean }> {
+/** Whether it may be answered with 304. */
+function isConditional(req: Request): boolean {
+  return req.headers['if-none-match'] !== undefined || (queryValue(req, 'timestamp') === undefined && modifiedIn(req) !== undefined)
+}
+
+/** Milliseconds since the epoch, in whole seconds. */
+function modifiedIn(req: Request): number | undefined {
+  const modified = Date.parse(req.headers['if-modified-since'] ?? '')
+  return Number.isNaN(modified) ? undefined : modified
+}
+
+/**
+ * The timestamp that a client asks with: `timestamp=T`, or else what the validators of its last answer say in a room at timestamp `now`; 0 where
+ * it sends neither.
+ * @throws RoomfileError `bad_timestamp`
+ */
+function timestampIn(req: Request): (now: Timestamp) => Timestamp {
   const asked = queryValue(req, 'timestamp')
   const etags = req.headers['if-none-match']
-  const modified = Date.parse(req.headers['if-modified-since'] ?? '')
-  const conditional = etags !== undefined || (asked === undefined && !Number.isNaN(modified))
-  if (asked !== undefined) return { timestamp: parseTimestamp(asked), conditional }
-  if (!conditional) return { timestamp: 0, conditional }
-  await room.look()
-  const now = room.emptyAnswer.timestamp
-  if (etags === undefined) return { timestamp: Math.floor(now / 1000) * 1000 === modified ? now : modified + 999, conditional }
-  if (etags.trim() === '*') return { timestamp: now, conditional }
-  const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))
-  return { timestamp: known.includes(now) ? now : Math.max(0, ...known), conditional }
+  const modified = modifiedIn(req)
+  if (asked !== undefined) {
+    const timestamp = parseTimestamp(asked)
+    return () => timestamp
+  }
+  if (etags?.trim() === '*') return (now) => now
+  if (etags !== undefined) {
+    const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))
+    return (now) => (known.includes(now) ? now : Math.max(0, ...known))
+  }
+  if (modified === undefined) return () => 0
+  return (now) => (Math.floor(now / 1000) * 1000 === modified ? now : modified + 999)
 }
 
 /**
