@@ -1,5 +1,5 @@
 /**
- * The site map: which address is whose. Knows paths and methods, and who answers there; knows none of the answers.
+ * The routes: which handler answers which method at which path, and how an error is answered. Knows no handler's work.
  */
 import type { RequestListener } from 'node:http'
 import polka from 'polka'
@@ -18,7 +18,7 @@ import type { Warn } from '../warn.ts'
 export interface AppOptions extends DialectOptions {
   readonly store: Store
   readonly guard: Guard
-  /** Serves the page; calls on when it has nothing at that address. */
+  /** Serves the page; calls `next` when it has no file at that address. */
   readonly page: (req: Request, res: Response, next: () => void) => void
   readonly warn: Warn
 }
@@ -26,7 +26,7 @@ export interface AppOptions extends DialectOptions {
 type Method = 'GET' | 'POST' | 'DELETE'
 
 export function app(options: AppOptions): RequestListener {
-  const { guard, rooms: inUse, store } = options
+  const { guard, store } = options
   const { post, poll, rooms, file, join, leave, typing, who } = native(options)
   const comet = php(options)
   const node = nodeChat(options)
@@ -38,7 +38,7 @@ export function app(options: AppOptions): RequestListener {
     sendJson(res, 200, '{"status":"ok"}')
   }
 
-  const sitemap: Record<string, Partial<Record<Method, Handler>>> = {
+  const routes: Record<string, Partial<Record<Method, Handler>>> = {
     '/healthz': { GET: health },
     '/sign-in': { POST: guard.signIn },
     '/rooms': { GET: rooms },
@@ -65,9 +65,9 @@ export function app(options: AppOptions): RequestListener {
   })
   site.use((req, _res, next) => options.rateLimit.begin(req, () => void next()))
   site.use(guard.admit)
-  for (const [path, methods] of Object.entries(sitemap)) {
+  for (const [path, methods] of Object.entries(routes)) {
     for (const [method, handler] of Object.entries(methods))
-      site.add(method as Method, path, (req, res) => inUse.during(res, () => handler(req, res)))
+      site.add(method as Method, path, (req, res) => options.rooms.during(res, () => handler(req, res)))
     site.all(path, refuse(Object.keys(methods)))
   }
   site.get('*', (req, res, next) => options.page(req, res, () => void next()))
@@ -75,14 +75,14 @@ export function app(options: AppOptions): RequestListener {
   return site.handler as RequestListener // polka binds it, and makes its Request of any request of Node's
 }
 
-/** Answers whatever method an address does not take, and OPTIONS. */
+/** Answers OPTIONS, and the methods that an address does not support. */
 function refuse(methods: readonly string[]): Handler {
-  const taken = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])]
+  const supported = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])]
   const Allow = [...methods, 'OPTIONS', ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ')
   return (req, res) => {
     if (req.method === 'OPTIONS') return sendNothing(res, { Allow })
-    if (taken.includes(req.method)) throw new RoomfileError('not_found') // it was taken, and there was no page
-    throw new RoomfileError('method_not_allowed', `this address takes ${Allow}, not ${req.method}`, { headers: { Allow } })
+    if (supported.includes(req.method)) throw new RoomfileError('not_found') // the page's handler had no file at this address
+    throw new RoomfileError('method_not_allowed', `this address supports ${Allow}, not ${req.method}`, { headers: { Allow } })
   }
 }
 
@@ -90,6 +90,6 @@ function answerError(error: unknown, req: Request, res: Response, warn: Warn): v
   const isOurs = error instanceof RoomfileError
   if (!isOurs && !req.destroyed) warn('a request failed', { method: req.method, path: req.path, error })
   else if (isOurs && error.status >= 500) warn(error.message, { method: req.method, path: req.path, error })
-  if (res.headersSent) res.destroy() // half an answer is out: the client must not take it for a whole one, nor wait
+  if (res.headersSent) res.destroy() // a part of the answer has been sent: the client must not take it for all of it, or wait for the rest
   else sendError(res, error)
 }

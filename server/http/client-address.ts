@@ -1,15 +1,15 @@
 /**
- * Whose requests are counted together: those of one IPv4 address, or of one IPv6 network. Of IPv6 every customer has a network of at least
- * 2^64 addresses (RFC 4291, 2.5.1), and could be another client with each request.
+ * Which requests count as one client's: those of one IPv4 address, or of one IPv6 network. A customer of an IPv6 provider has a network of at
+ * least 2^64 addresses (RFC 4291, 2.5.1), and could use another one for each request.
  */
 import ipaddr from 'ipaddr.js'
 
-/** Addresses that no provider gives out, on one link or in one house: there each is a machine. */
-const OF_MACHINES: ReadonlySet<string> = new Set(['loopback', 'linkLocal', 'uniqueLocal'])
+/** Ranges of local networks, where each address is one machine. */
+const LOCAL_RANGES: ReadonlySet<string> = new Set(['loopback', 'linkLocal', 'uniqueLocal'])
 
 /**
  * The name under which a client is counted.
- * @param address as the socket or a proxy says it; what is none is counted as it is
+ * @param address as the socket or a proxy gives it; a text that is not an address is returned unchanged
  *
  * @example
  * clientAddress('::ffff:192.0.2.1') // '192.0.2.1'
@@ -18,7 +18,7 @@ const OF_MACHINES: ReadonlySet<string> = new Set(['loopback', 'linkLocal', 'uniq
 export function clientAddress(address: string): string {
   if (!ipaddr.IPv6.isValid(address)) return address
   const parsed = ipaddr.process(address)
-  if (!(parsed instanceof ipaddr.IPv6) || OF_MACHINES.has(parsed.range())) return parsed.toString()
+  if (!(parsed instanceof ipaddr.IPv6) || LOCAL_RANGES.has(parsed.range())) return parsed.toString()
   const network = parsed.parts.slice(0, 4).map((part) => part.toString(16))
   return `${network.join(':')}::/64`
 }

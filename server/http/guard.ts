@@ -1,6 +1,6 @@
 /**
- * Who is let in: the shared secret, and where a browser's request may come from.
- * Knows headers and cookies; knows no rooms, and nothing of what is asked for.
+ * Access control: the shared secret, and from which sites a browser's request may come.
+ * Knows headers and cookies; does not know rooms, or what a request asks for.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { parseCookie, stringifySetCookie } from 'cookie'
@@ -11,33 +11,33 @@ import type { RateLimit } from './rate-limit.ts'
 import { askToken } from './sign-in.ts'
 
 export interface GuardOptions {
-  /** The shared secret; undefined lets everybody in. */
+  /** The shared secret; undefined means that none is needed. */
   readonly token: string | undefined
   /** Other origins whose pages may read and post: `https://example.org`. */
   readonly cors: readonly string[]
-  /** Whether only this machine can reach us: then a name that is not ours is another site's trick. */
+  /** Whether only this machine can reach the server. Then a request with another host name comes from a page that uses DNS rebinding. */
   readonly isLocal: boolean
-  /** Who may show us in a frame, as the content security policy says it: `'self' https://example.org`. */
+  /** Which sites may show our pages in a frame, in the syntax of the content security policy: `'self' https://example.org`. */
   readonly frameAncestors: string
   readonly rateLimit: RateLimit
 }
 
 export interface Guard {
-  /** Lets a request pass, or throws. @throws RoomfileError `foreign_host`, `foreign_origin`, `no_token`, `too_many_tries` */
+  /** Calls `next` for a request that is allowed. @throws RoomfileError `foreign_host`, `foreign_origin`, `no_token`, `too_many_tries` */
   readonly admit: (req: Request, res: Response, next: () => void) => Promise<void>
-  /** A handler that changes something though its method says that it only reads: for scripts of our pages and of those that are named, and programs. */
+  /** For a handler that changes something although it answers GET: only scripts of our pages, of the sites of `--cors`, and programs may call it. */
   readonly writing: (handler: Handler) => Handler
-  /** Takes the token from the sign-in page, and gives a cookie for it. */
+  /** Checks the token of the sign-in page, and sets a cookie. */
   readonly signIn: Handler
 }
 
 const COOKIE = 'roomfile-token'
 const COOKIE_SECONDS = 90 * 24 * 3600
 
-/** The largest sign-in form. */
+/** The largest sign-in form, in bytes. */
 const MAX_FORM = 4096
 
-/** localhost, and addresses: a name that somebody made to point here is neither. */
+/** localhost and IP addresses. A name that somebody else's DNS points to this machine is neither. */
 const LOCAL_HOST = /^(?:localhost|(?:[\w-]+\.)*localhost|\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(?::\d+)?$/i
 
 export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit }: GuardOptions): Guard {
@@ -51,14 +51,14 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
   const secret = token === undefined ? undefined : digest(token)
   const cookie = token === undefined ? undefined : digest(`cookie ${token}`)
 
-  /** Whether this is the token. Wrong ones are counted; after too many the right one is not heard either, or guessing would go on. */
+  /** Whether this is the token. Wrong ones are counted. After too many the right one is refused as well, so that guessing is of no use. */
   async function isToken(given: string, req: Request): Promise<boolean> {
     const isRight = secret === undefined || timingSafeEqual(digest(given), secret)
     await rateLimit.guess(req, isRight)
     return isRight
   }
 
-  /** The cookie needs no counting: it is too long to be guessed. */
+  /** Wrong cookies are not counted: a cookie is too long to be guessed. */
   async function isSignedIn(req: Request): Promise<boolean> {
     if (!cookie) return true
     const given = passwordIn(req.headers.authorization ?? '')
@@ -66,10 +66,10 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
     return timingSafeEqual(digest(parseCookie(req.headers.cookie ?? '')[COOKIE] ?? ''), digest(cookie.toString('base64url')))
   }
 
-  /** Adds what a browser needs to let a named origin's page read. False when that was all that it asked for. */
-  function share(req: Request, res: Response): boolean {
+  /** Adds the CORS headers. False when the request was a preflight, which is answered then. */
+  function allowCors(req: Request, res: Response): boolean {
     let isAllowed = origins.length === 0
-    if (!isAllowed) allowOrigin(req, res, () => (isAllowed = true)) // calls back at once, or has answered
+    if (!isAllowed) allowOrigin(req, res, () => (isAllowed = true)) // calls back at once, or answers a preflight
     return isAllowed
   }
 
@@ -77,8 +77,8 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
     async admit(req, res, next) {
       if (isLocal && !LOCAL_HOST.test(req.headers.host ?? '')) throw new RoomfileError('foreign_host')
       if (!READS.has(req.method) && isForeign(req, origins)) throw new RoomfileError('foreign_origin')
-      if (!share(req, res)) return
-      if (isForAll(req) || (await isSignedIn(req))) return next()
+      if (!allowCors(req, res)) return
+      if (needsNoToken(req) || (await isSignedIn(req))) return next()
       if (isNavigation(req)) return askToken(res, 401, frameAncestors)
       throw new RoomfileError('no_token', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } })
     },
@@ -129,7 +129,7 @@ function passwordIn(authorization: string): string | undefined {
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Whether another site's page sent this. Browsers say so by Sec-Fetch-Site, where they do not by Origin; scripts say neither. */
+/** Whether a page of another site sent this. Browsers send Sec-Fetch-Site or Origin; other programs send neither. */
 function isForeign({ headers }: Request, origins: readonly string[]): boolean {
   const { origin, host } = headers
   if (origin !== undefined && origins.includes(origin)) return false
@@ -141,9 +141,9 @@ function isForeign({ headers }: Request, origins: readonly string[]): boolean {
 const ONLY_BY_SCRIPT = 'in a browser only a script of our own page may ask for this: by fetch, or by XMLHttpRequest with X-Requested-With'
 
 /**
- * Whether a GET was asked for by a script of a page that may, or by a program: not by an image, a frame, a form, a link or a window, which any
- * page may point here. Over plain http a browser says of those neither Origin nor Sec-Fetch-Site. X-Requested-With, which jQuery has always
- * sent, only a script can add, and one of another site has to ask us before.
+ * Whether a GET comes from a script of an allowed page, or from a program. Images, frames, forms, links and windows are refused, because any page
+ * may make them request an address here. Over plain http a browser sends neither Origin nor Sec-Fetch-Site with those. Only a script can add
+ * X-Requested-With, as jQuery does, and a script of another site needs a CORS preflight for it.
  */
 function isAskedByScript({ headers }: Request, origins: readonly string[]): boolean {
   if (headers['x-requested-with'] !== undefined || origins.includes(headers.origin ?? '')) return true
@@ -152,13 +152,13 @@ function isAskedByScript({ headers }: Request, origins: readonly string[]): bool
   return !isBrowser(headers)
 }
 
-/** Whether a browser sent this. All say so by their name; and all name languages, which programs do not. */
+/** Whether a browser sent this. Browsers name themselves in User-Agent, and all send Accept-Language, which programs do not. */
 function isBrowser(headers: Request['headers']): boolean {
   return /^(?:Mozilla|Opera)\//.test(headers['user-agent'] ?? '') || headers['accept-language'] !== undefined
 }
 
-/** What needs no token: to ask whether we are up, and to send the token. */
-function isForAll({ method, path }: Request): boolean {
+/** The health check, and the request that sends the token. */
+function needsNoToken({ method, path }: Request): boolean {
   return path === '/healthz' || (path === '/sign-in' && method === 'POST')
 }
 

@@ -1,6 +1,6 @@
 /**
- * Reading requests and writing answers: what every dialect does alike.
- * Knows HTTP; knows nothing of rooms.
+ * Reads requests and writes answers, for all dialects: bodies, forms, query parameters, headers, errors.
+ * Knows HTTP, and how a timestamp is written; does not know what a request asks for.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -20,21 +20,21 @@ export type Handler = (req: Request, res: Response) => void | Promise<void>
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export interface Body {
-  /** The media type in lower case without parameters; empty when none was said. */
+  /** The media type in lower case without parameters; empty when the request has none. */
   readonly type: string
   readonly text: string
 }
 
 /**
  * The body of a request as text.
- * @param maxBytes what it may have at most
- * @throws RoomfileError `too_large`, `wrong_type` (another charset than UTF-8, or packed), `bad_encoding`
+ * @param maxBytes the largest body
+ * @throws RoomfileError `too_large`, `wrong_type` (another charset than UTF-8, or compressed), `bad_encoding`
  */
 export async function readBody(req: IncomingMessage, maxBytes: number): Promise<Body> {
   const header = req.headers['content-type'] ?? ''
   const { type, parameters } = parseType(header)
   if (!/^(utf-?8|us-ascii)?$/i.test(parameters['charset'] ?? '')) throw new RoomfileError('wrong_type')
-  if (isPacked(req)) throw new RoomfileError('wrong_type', 'post it as it is: packed bodies are not unpacked here')
+  if (isCompressed(req)) throw new RoomfileError('wrong_type', 'post the body without compression')
   const bytes = await getRawBody(req, { limit: maxBytes, length: req.headers['content-length'] ?? null }).catch(
     (error: { type?: string }) => {
       if (error.type === 'entity.too.large') throw new RoomfileError('too_large', undefined, { headers: { Connection: 'close' } })
@@ -48,20 +48,20 @@ export async function readBody(req: IncomingMessage, maxBytes: number): Promise<
   }
 }
 
-/** A small body may unpack to a huge one: gzip and the like are not for messages. */
-function isPacked({ headers }: IncomingMessage): boolean {
+/** Compressed bodies are refused, because a small one may expand to a huge one. */
+function isCompressed({ headers }: IncomingMessage): boolean {
   return !/^(identity)?$/i.test(headers['content-encoding'] ?? '') || !/^(chunked)?$/i.test(headers['transfer-encoding'] ?? '')
 }
 
-/** A form, whatever its type says. @throws RoomfileError as readBody does */
+/** The body as a form, with any media type. @throws RoomfileError as readBody does */
 export async function readForm(req: Request, maxBytes: number): Promise<URLSearchParams> {
   return formIn((await readBody(req, maxBytes)).text)
 }
 
-/** @throws RoomfileError `bad_encoding` when its escapes are not UTF-8 */
+/** Reads a form. @throws RoomfileError `bad_encoding` when its percent-encoding is not UTF-8 */
 export function formIn(text: string): URLSearchParams {
   try {
-    // Node's own reader spoils 喺 beside a bare percent sign, new URLSearchParams('喺%41%'), and takes several times as long.
+    // Node's own parser damages 喺 beside a percent sign that encodes nothing, new URLSearchParams('喺%41%'), and takes several times as long.
     return new URLSearchParams(text.split('&').flatMap((pair) => (pair === '' ? [] : [pairIn(pair)])))
   } catch (error) {
     throw new RoomfileError('bad_encoding', undefined, { cause: error })
@@ -73,12 +73,12 @@ function pairIn(pair: string): [name: string, value: string] {
   return [decoded(name), decoded(pair.slice(name.length + 1))]
 }
 
-/** @throws URIError when the escapes are not UTF-8 */
+/** @throws URIError when the percent-encoding is not UTF-8 */
 function decoded(text: string): string {
   return decodeURIComponent(withoutBarePercent(text.replaceAll('+', ' ')))
 }
 
-/** Whether the bytes that a text names by `%FF` are UTF-8. A `%` that names none is itself. */
+/** Whether the bytes that are percent-encoded in a text are UTF-8. A `%` that encodes nothing stands for itself. */
 export function isEncoded(text: string): boolean {
   try {
     decoded(text)
@@ -127,21 +127,21 @@ export function parseTimestamp(text: string): Timestamp {
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** An answer's body as bytes that other answers share, one behind the other: it is sent as it is, and never joined for one client. */
+/** The body of an answer as a list of buffers, which other answers share. They are written one after the other, and never copied into one. */
 export interface Pieces {
   readonly buffers: readonly Buffer[]
-  /** Whom the bytes belong to: it is kept for as long as they are sent, so that whoever asks meanwhile gets the same. */
+  /** The owner of the bytes. It is referenced while they are sent, so that another request at that time gets the same bytes. */
   readonly of?: object | undefined
 }
 
 const sending = new WeakMap<Response, Pieces>()
 
-/** Sends a large answer to a request, at once or later. */
+/** Schedules a large answer to a request: `write` is called at once or later. */
 export type SendLarge = (req: IncomingMessage, write: () => void) => void
 
 const sendingLarge = new WeakMap<Socket, SendLarge>()
 
-/** Says when the large answers of a connection are sent: without it, at once. */
+/** Sets how the large answers of a connection are scheduled. Without it, they are sent at once. */
 export function sendLargeBy(socket: Socket, sendLarge: SendLarge): void {
   sendingLarge.set(socket, sendLarge)
 }
@@ -150,7 +150,7 @@ export function sendJson(res: Response, status: number, body: Buffer | string, h
   send(res, status, JSON_TYPE, body, headers)
 }
 
-/** Writes a whole answer in one go; a large one when it has its turn. Nothing is kept by caches unless the headers say otherwise. */
+/** Sends an answer: a small one at once, a large one as scheduled. Caches do not store it, unless the headers say otherwise. */
 export function send(
   res: Response,
   status: number,
@@ -190,7 +190,7 @@ function writeBody(res: Response, body: Buffer | string | Pieces): void {
   res.uncork()
 }
 
-/** Answers a HEAD without making the body that there would be. */
+/** Answers a HEAD without making a body. */
 export function sendHead(res: Response, headers: Readonly<Record<string, string>> = {}): void {
   if (res.headersSent || res.destroyed) return
   res.writeHead(200, headOf(JSON_TYPE, headers))
@@ -207,21 +207,21 @@ function headOf(type: string, headers: Readonly<Record<string, string>>): Record
   }
 }
 
-/** Tells a client that what it asked for is done. */
+/** Answers with 204: it is done, and there is nothing to send. */
 export function sendNothing(res: Response, headers: Readonly<Record<string, string>> = {}): void {
   if (res.headersSent || res.destroyed) return
   res.writeHead(204, { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...headers })
   res.end()
 }
 
-/** Tells a client that what it has is still what there is. */
+/** Answers with 304: what the client has is up to date. */
 export function sendNotModified(res: Response, headers: Readonly<Record<string, string>>): void {
   if (res.headersSent || res.destroyed) return
   res.writeHead(304, { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', ...headers })
   res.end()
 }
 
-/** Tells a client what went wrong, in the form of the native protocol. */
+/** Answers with an error in the form of the native protocol. PROTOCOL.md, "Errors". */
 export function sendError(res: Response, thrown: unknown): void {
   const { status, code, message, headers } = toRoomfileError(thrown)
   sendJson(res, status, JSON.stringify({ error: { code, message } }), headers)

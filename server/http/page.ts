@@ -1,6 +1,6 @@
 /**
- * Serves the page: ours, built by `npm run build:page`, or a directory of somebody's own. Knows static files, their caching and which
- * headers keep a page safe; nothing of rooms.
+ * Serves the page: the built-in one of `npm run build:page`, or the directory of `--client`. Knows static files, their caching and their security
+ * headers; does not know rooms.
  */
 import { existsSync, realpathSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
@@ -11,20 +11,20 @@ import sirv from 'sirv'
 import type { Request, Response } from './http.ts'
 
 export interface PageOptions {
-  /** A directory to serve in place of the built-in page; its files are read anew each time. */
+  /** A directory to serve in place of the built-in page. Its files are read for each request. */
   readonly own: string | undefined
-  /** Who may show the page in a frame, as the content security policy says it. */
+  /** Which sites may show the page in a frame, in the syntax of the content security policy. */
   readonly frameAncestors: string
-  /** Whether other origins' pages may use our scripts: those that `--cors` names. */
+  /** Whether pages of other origins may load our scripts: with `--cors`. */
   readonly shared: boolean
 }
 
-/** Serves a file, or calls on when there is none at that address. */
+/** Serves a file, or calls `next` when there is none at that address. */
 type PageHandler = (req: Request, res: Response, next: () => void) => void
 
 /**
- * Nothing but our own files; no inline script or style. Only these may make HTML of a text (Trusted Types): Lit and the emoji picker of
- * the templates they are built from, and DOMPurify of what it has cleaned; the last names the script of the worker that tabs share. A browser that does not know that goes without.
+ * Only our own files; no inline script or style. Trusted Types: Lit and the emoji picker make HTML of their own templates, DOMPurify of what it
+ * has sanitized, and the last policy is for the script of the worker that tabs share. Browsers without Trusted Types ignore it.
  */
 const POLICY = [
   "default-src 'none'",
@@ -55,7 +55,7 @@ export function pageHandler({ own, frameAncestors, shared }: PageOptions): PageH
   }
   if (own !== undefined) {
     if (!existsSync(own)) throw new Error(`there is no directory ${own} to serve as the page`)
-    // The author of a page of one's own decides what it may do; the option decides who may show it in a frame.
+    // The author of this page decides what it may load. --frame-ancestors decides who may show it in a frame.
     const serve = robust(sirv(own, { dev: true, etag: true, setHeaders: (res) => protect(res, []) }))
     return (req, res, next) => (staysIn(own, req.path) ? serve(req, res, next) : next())
   }
@@ -73,7 +73,7 @@ export function pageHandler({ own, frameAncestors, shared }: PageOptions): PageH
   )
 }
 
-/** sirv does not expect a file to go, or to be unreadable, between the look and the read, nor an invalid range. */
+/** Adds what sirv does not handle: invalid ranges, and a file that is removed or unreadable between its check and its read. */
 function robust(serve: PageHandler): PageHandler {
   return (req, res, next) => {
     if (!isRange(req.headers.range)) delete req.headers.range
@@ -82,16 +82,19 @@ function robust(serve: PageHandler): PageHandler {
   }
 }
 
-/** `bytes=0-99` and `bytes=100-`, what players of sound and video ask for. What is no such range may be ignored (RFC 9110, 14.2). */
+/** `bytes=0-99` and `bytes=100-`, which media players ask for. Other ranges may be ignored (RFC 9110, 14.2). */
 function isRange(range = ''): boolean {
   const [, first, last] = /^bytes=(\d{1,15})-(\d{1,15})?$/.exec(range) ?? []
   return first !== undefined && (last === undefined || Number(first) <= Number(last))
 }
 
-/** How sirv goes on from an address that is no file. */
+/** What sirv tries to add to a path. */
 const ENDINGS = ['', '.html', '.htm', `${sep}index`, `${sep}index.html`, `${sep}index.htm`]
 
-/** Whether all that may be meant by an address lies in the directory, also after links are followed, and is no dot-file. */
+/**
+ * Whether all files that sirv may serve at an address are in the directory, also after symbolic links are followed, and not hidden. sirv itself
+ * follows links out of the directory, and with `dev` it serves hidden files.
+ */
 function staysIn(directory: string, address: string): boolean {
   const path = decoded(address).replace(/\/$/, '')
   if (/\/\.(?!well-known\/)/.test(path)) return false
@@ -108,15 +111,15 @@ function decoded(address: string): string {
   try {
     return decodeURI(address)
   } catch {
-    return address // what cannot be decoded names itself
+    return address // sirv, too, takes it undecoded then
   }
 }
 
-/** Where a path leads, undefined when that is nowhere. */
+/** A path with its symbolic links resolved; undefined when there is no such file. */
 function realPath(path: string): string | undefined {
   try {
     return realpathSync(path)
   } catch {
-    return undefined // no such file, or a name that no file can have
+    return undefined // no such file, or an invalid file name
   }
 }

@@ -1,7 +1,7 @@
 /**
- * How much one address may ask of us: posts a second, new rooms a minute, polls parked and people here at the same time, wrong tokens; and
- * when what takes long has its turn.
- * Does not know what they are for.
+ * The limits of one address: posts a second, new rooms and wrong tokens a minute, parked polls and sessions at the same time; and when its
+ * expensive work is done.
+ * Counts requests by address; does not know what they ask for.
  */
 import type { IncomingMessage } from 'node:http'
 import proxyAddr from 'proxy-addr'
@@ -9,15 +9,15 @@ import { BurstyRateLimiter, RateLimiterMemory, type RateLimiterRes } from 'rate-
 import { BUDGETS } from '../budgets.ts'
 import { clientAddress } from './client-address.ts'
 import { RoomfileError, type ErrorCode } from '../errors.ts'
-import { Beginnings, Looks, type Lookable } from './turns.ts'
+import { LookQueue, RequestQueue, type Lookable } from './turns.ts'
 import { WorkShare } from './work-share.ts'
 
-/** Seconds after which what an address has asked for is forgotten. */
+/** Seconds for which requests of an address are counted. */
 const BURST_SECONDS = 60
 const NEW_ROOMS_SECONDS = 60
 const WRONG_TOKENS_SECONDS = 60
 
-/** Takes a place that an address has, and returns what gives it back. @throws RoomfileError when all its places are taken */
+/** Takes one of the places of an address, and returns a function that gives it back. @throws RoomfileError when all its places are taken */
 export type TakePlace = () => () => void
 
 export interface RateLimit {
@@ -25,28 +25,28 @@ export interface RateLimit {
   post(req: IncomingMessage): Promise<void>
   /** Counts a poll and the rooms that it names for as long as `work` takes. @throws RoomfileError `too_many_polls`, with Retry-After */
   parked<T>(req: IncomingMessage, work: () => Promise<T>, rooms?: number): Promise<T>
-  /** Begins with a request at once, or when others have had their turn. */
+  /** Calls `begin` at once, or when requests of other addresses have begun. */
   begin(req: IncomingMessage, begin: () => void): void
-  /** Looks at a room, some at a time. */
+  /** Brings a room up to date. A few rooms of an address are looked at at the same time; the others wait. */
   look(req: IncomingMessage, room: Lookable): Promise<void>
-  /** Does what takes long for a post, at once or when the address has its turn. @throws RoomfileError `too_many_posts`, with Retry-After, or what the work throws */
+  /** Does the expensive work of a post, at once or when the address has worked less. @throws RoomfileError `too_many_posts`, with Retry-After, and what the work throws */
   work<T>(req: IncomingMessage, work: () => T): Promise<T>
-  /** Sends a large answer, at once or when the address has its turn. */
+  /** Calls `write`, which sends a large answer, at once or when the address has worked less. */
   answer(req: IncomingMessage, write: () => void): void
-  /** From now on nothing waits for a turn. */
+  /** The server stops: from now on no work is delayed. */
   endWaits(): void
-  /** Counts a room that is made. @throws RoomfileError `too_many_new_rooms`, with Retry-After */
+  /** Counts a new room. @throws RoomfileError `too_many_new_rooms`, with Retry-After */
   makeRoom(req: IncomingMessage): Promise<void>
-  /** A place for a session, taken for as long as that lives. Taking it throws RoomfileError `too_many_sessions`, with Retry-After. */
+  /** A place for a session. Taking it throws RoomfileError `too_many_sessions`, with Retry-After. */
   session(req: IncomingMessage): TakePlace
-  /** Counts a token that is wrong, and lets a right one pass as long as there were not too many. @throws RoomfileError `too_many_tries`, with Retry-After */
+  /** Counts a wrong token. Refuses a right one, too, after too many wrong ones. @throws RoomfileError `too_many_tries`, with Retry-After */
   guess(req: IncomingMessage, isRight: boolean): Promise<void>
 }
 
 export interface RateLimitOptions {
-  /** Posts a second that an address may send for long; 0 lifts all limits but that of wrong tokens. */
+  /** Posts a second of one address; 0 lifts all limits except that of wrong tokens. */
   readonly postsPerSecond: number
-  /** Addresses and networks of proxies whose X-Forwarded-For is believed. */
+  /** Addresses and networks of proxies whose X-Forwarded-For is trusted. */
   readonly trustProxy: readonly string[]
 }
 
@@ -78,11 +78,11 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
   const sessions = new Places(BUDGETS.sessions, 'too_many_sessions')
   const parkedRooms = new Places(BUDGETS.parkedRooms, 'too_many_polls')
   const share = new WorkShare()
-  const looks = new Map<string, Looks>()
-  const beginnings = new Beginnings()
+  const looks = new Map<string, LookQueue>()
+  const requests = new RequestQueue()
   return {
     guess,
-    begin: (req, begin) => beginnings.take(addressOf(req), begin),
+    begin: (req, begin) => requests.take(addressOf(req), begin),
     async post(req) {
       await posts.consume(addressOf(req)).catch((refused: unknown) => refuse('too_many_posts', refused))
     },
@@ -109,7 +109,7 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
     },
     async look(req, room) {
       const address = addressOf(req)
-      const ofAddress = looks.get(address) ?? new Looks()
+      const ofAddress = looks.get(address) ?? new LookQueue()
       looks.set(address, ofAddress)
       try {
         await ofAddress.look(room)
@@ -127,21 +127,21 @@ export function rateLimit({ postsPerSecond, trustProxy }: RateLimitOptions): Rat
   }
 }
 
-/** What an address has at the same time. */
+/** What each address has at the same time, up to a limit. */
 class Places {
-  readonly #most: number
+  readonly #max: number
   readonly #refusal: ErrorCode
   readonly #taken = new Map<string, number>()
 
-  constructor(most: number, refusal: ErrorCode) {
-    this.#most = most
+  constructor(max: number, refusal: ErrorCode) {
+    this.#max = max
     this.#refusal = refusal
   }
 
-  /** @returns what gives the places back, once */
+  /** @returns a function that gives the places back; only its first call counts */
   take(address: string, places = 1): () => void {
     const taken = this.#taken.get(address) ?? 0
-    if (taken + places > this.#most) throw new RoomfileError(this.#refusal)
+    if (taken + places > this.#max) throw new RoomfileError(this.#refusal)
     this.#taken.set(address, taken + places)
     let isTaken = true
     return () => {
@@ -164,7 +164,7 @@ function guesses(addressOf: (req: IncomingMessage) => string): RateLimit['guess'
   }
 }
 
-/** @param refused what the limiter throws: when to come again, or an error of its own */
+/** @param refused what the limiter throws: the time until the next request, or an error of its own */
 function refuse(code: ErrorCode, refused: unknown): never {
   if (refused instanceof Error) throw refused
   const seconds = Math.max(1, Math.ceil((refused as RateLimiterRes).msBeforeNext / 1000))

@@ -1,8 +1,8 @@
-/** The sign-in page: one field for the token, in both languages of the page. Knows what it looks like; not who may come in. */
+/** The sign-in page: one field for the token, in both languages of the page. Does not check the token. */
 import { createHash } from 'node:crypto'
 import { send, type Response } from './http.ts'
 
-/** Why there is no way in yet: the token is missing, it is wrong, or too many were. */
+/** Why the page is shown: the token is missing, it is wrong, or there were too many wrong ones. */
 type Refusal = 401 | 403 | 429
 
 const REASONS: Readonly<Record<Refusal, string>> = {
@@ -27,8 +27,8 @@ const STYLE = `
 const STYLE_HASH = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
 /**
- * Asks for the token. The form goes beside the page, so it works below a proxy's prefix, too.
- * @param frameAncestors who may frame the page, as the content security policy says it
+ * Answers with the sign-in page. The form's address is relative, so it also works behind a proxy with a path prefix.
+ * @param frameAncestors which sites may show the page in a frame, in the syntax of the content security policy
  */
 export function askToken(res: Response, refusal: Refusal, frameAncestors: string, headers: Readonly<Record<string, string>> = {}): void {
   const reason = REASONS[refusal]
@@ -54,7 +54,7 @@ export function askToken(res: Response, refusal: Refusal, frameAncestors: string
 `
   send(res, refusal, 'text/html; charset=utf-8', html, {
     'Content-Security-Policy': `default-src 'none'; style-src ${STYLE_HASH}; base-uri 'none'; form-action 'self'; frame-ancestors ${frameAncestors}`,
-    'Referrer-Policy': 'same-origin', // without a referrer the form's Origin would be null, and so foreign
+    'Referrer-Policy': 'same-origin', // without a referrer the form's Origin would be null, which is refused
     'Cross-Origin-Opener-Policy': 'same-origin',
     ...headers,
   })

@@ -1,11 +1,11 @@
 /**
- * The turns that requests of one address have among those of others: how many of them begin in a row, and how many rooms they look at.
- * Knows the event loop; what takes long by itself is counted in work-share.ts.
+ * Queues that share the server among addresses: how many requests of one begin in a row, and how many rooms they look at.
+ * Knows the event loop. Single pieces of expensive work are in work-share.ts.
  */
 import pLimit from 'p-limit'
 import { BUDGETS } from '../budgets.ts'
 
-/** What a poll can look at: a room. */
+/** A room, which a poll brings up to date. */
 export interface Lookable {
   look(): Promise<void>
 }
@@ -16,10 +16,10 @@ interface Turn {
 }
 
 /**
- * Lets so many requests of an address begin in one turn of the event loop. A commit takes a dozen turns: were there a hundred requests in each,
- * those who wait for it would wait for all of them a dozen times.
+ * Lets only a few requests of an address begin in one turn of the event loop. A commit takes a dozen turns. With a hundred requests in each, it
+ * would wait for all of them.
  */
-export class Beginnings {
+export class RequestQueue {
   readonly #turns = new Map<string, Turn>()
 
   take(address: string, begin: () => void): void {
@@ -45,8 +45,8 @@ export class Beginnings {
   }
 }
 
-/** Looks at rooms, some at a time: those who ask for the same room before its turn share it. */
-export class Looks {
+/** Looks at a few rooms at the same time. Requests for a room whose look has not begun share that look. */
+export class LookQueue {
   readonly #limit = pLimit(BUDGETS.looksAtOnce)
   readonly #asked = new Map<Lookable, Promise<void>>()
 

@@ -1,11 +1,11 @@
 /**
- * The share of the server's one thread that an address may have: a part of the time, and a moment of it at once. What is beyond waits, until
- * others have had theirs.
+ * Limits the time for which an address may use the server's one thread: a part of all time, and a few milliseconds in a row. Work beyond that
+ * waits.
  * Knows addresses and milliseconds; does not know what the work is for.
  */
 import { BUDGETS } from '../budgets.ts'
 
-/** Milliseconds that an address has worked beyond its part of the time, as of a moment (monotonic), and the work that it waits for. */
+/** An address: the milliseconds that it has worked beyond its part of the time, when that was computed (monotonic), and its waiting work. */
 interface Account {
   ahead: number
   asOf: number
@@ -17,13 +17,13 @@ export class WorkShare {
   readonly #accounts = new Map<string, Account>()
   #isLifted = false
 
-  /** How much work of an address waits. */
+  /** How many pieces of work of an address wait. */
   waiting(address: string): number {
     return this.#accounts.get(address)?.waiting.length ?? 0
   }
 
   /**
-   * Does work for an address: now, or when it has its turn. The time that it takes is counted, so only what is done at once belongs into it.
+   * Does work for an address, now or later. The time that it takes is counted, so it has to be synchronous.
    * @returns what the work returned; rejects with what it threw
    */
   take<T>(address: string, work: () => T): Promise<T> {
@@ -40,7 +40,7 @@ export class WorkShare {
     })
   }
 
-  /** From now on nothing waits any more. */
+  /** Lifts the limit: does all waiting work now, and new work at once. */
   lift(): void {
     this.#isLifted = true
     for (const [address, account] of this.#accounts) this.#go(address, account)
@@ -54,7 +54,7 @@ export class WorkShare {
     return account
   }
 
-  /** Does what may be done now, and comes again when the next may, or when there is nothing to remember. */
+  /** Does the work that is allowed now. Sets a timer for the rest, or to forget the address when it is idle. */
   #go(address: string, account: Account): void {
     clearTimeout(account.timer)
     while (account.waiting.length > 0 && (this.#isLifted || aheadNow(account) <= BUDGETS.workAtOnce)) {
