@@ -1,4 +1,4 @@
-/** The JSON of what a poll is told. Knows the native protocol's form of it; decides nothing. */
+/** Encodes the answers to polls as JSON, in the form of the native protocol. Does not decide what they contain. */
 import type { News } from '../room/backlog.ts'
 import type { RoomfileError } from '../errors.ts'
 import type { Pieces } from '../http/http.ts'
@@ -7,13 +7,13 @@ import type { Attendance, AttendanceChanges, SessionId } from '../room/presence.
 import type { Told } from '../room/room.ts'
 import type { RoomsPage } from '../room/rooms.ts'
 
-/** Messages of so many characters together are copied into their answer. More are not: their bytes are the room's own. */
+/** Messages of up to so many characters in sum are copied into their answer. Larger answers share the room's own bytes. */
 const COPIED = 16 * 1024
 
-/** An answer without its last brace, to go on from. */
+/** An answer without its last brace, so that more can be added. */
 interface Encoded extends Pieces {
   readonly length: number
-  /** With its last brace: in one piece where it is short, because thousands are sent it at once, and each piece is a write. */
+  /** With its last brace. A short one is a single buffer, because it may be sent to thousands at once, and each buffer is a write. */
   readonly whole: Buffer | Pieces
 }
 
@@ -22,12 +22,12 @@ const encodedAttendance = new WeakMap<Attendance | AttendanceChanges, string>()
 
 const END = Buffer.from('}')
 
-/** The JSON answer to a poll that is told nothing else. */
+/** The answer to a poll with nothing but news. */
 export function encode(news: News | Told): Buffer | Pieces {
   return encoded(news).whole
 }
 
-/** Made once for all who are told the same. */
+/** Made once for all polls that get the same news. */
 function encoded(news: News | Told): Encoded {
   let found = encodedNews.get(news)
   if (!found) {
@@ -39,7 +39,7 @@ function encoded(news: News | Told): Encoded {
   return found
 }
 
-/** A message in it is its line in the file. */
+/** Each message is written as its line in the file. */
 function piecesOf(news: News | Told): Pieces {
   const { timestamp, messages, reset, gap } = news
   const newest = messages.findLast(({ type }) => type === 'msg')?.msg ?? ''
@@ -60,7 +60,7 @@ function lengthOf(buffers: readonly Buffer[]): number {
   return buffers.reduce((sum, { length }) => sum + length, 0)
 }
 
-/** Made once for all who are told the same. */
+/** Made once for all polls that get the same. */
 export function attendanceJson(attendance: Attendance | AttendanceChanges): string {
   const json = encodedAttendance.get(attendance) ?? JSON.stringify(attendance)
   encodedAttendance.set(attendance, json)
@@ -68,13 +68,13 @@ export function attendanceJson(attendance: Attendance | AttendanceChanges): stri
 }
 
 export interface More {
-  /** Who is here, or what has changed of it. */
+  /** Who is here, or what has changed since an earlier version. */
   readonly presence?: Attendance | AttendanceChanges | undefined
   /** Sessions that the client named and that have ended. */
   readonly lost?: readonly SessionId[]
 }
 
-/** The same, with what is told to this client besides. */
+/** The answer to a poll with news, and with more for this client only. */
 export function encodeWith(news: News | Told, more: More): Pieces & { readonly length: number } {
   const { buffers, of, length } = encoded(news)
   const end = Buffer.from(`${moreJson(more)}}`)
@@ -88,7 +88,7 @@ function moreJson({ presence, lost = [] }: More): string {
 
 const encodedPages = new WeakMap<RoomsPage, Buffer>()
 
-/** A page of the list of rooms. Made once for all who are told the same. */
+/** A page of the list of rooms. Made once for all requests that get the same page. */
 export function listJson(page: RoomsPage): Buffer {
   const json = encodedPages.get(page) ?? Buffer.from(pageJson(page))
   encodedPages.set(page, json)
@@ -104,7 +104,7 @@ function pageJson({ rooms, next }: RoomsPage): string {
   return `{"rooms":{${members.join(',')}}${next === undefined ? '' : `,"next":${JSON.stringify(next)}`}}`
 }
 
-/** What is told of a room that others do not suffer from. */
+/** The error of one room, in an answer about several. */
 export function errorJson({ status, code, message }: RoomfileError): string {
   return JSON.stringify({ error: { status, code, message } })
 }

@@ -1,6 +1,6 @@
 /**
- * The protocol of the gevent tutorial, on the lobby: `/new`, and `/update` with the id of the last message as its place.
- * [gevent] marks what the tutorial prescribes. Only translates.
+ * The protocol of the gevent tutorial, on the lobby: `/new`, and `/update` with the id of the last message as its cursor.
+ * [gevent] marks what the tutorial prescribes. Only translates between HTTP and rooms.
  */
 import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
@@ -10,7 +10,7 @@ import type { Room } from '../room/room.ts'
 import { LOBBY } from '../room/room-name.ts'
 import { park, takePost, type DialectOptions } from './dialect.ts'
 import { HTML, HTML_IN_JSON, inertJson, maxForm, OTHER_FIELDS, pauseAfterError } from './html.ts'
-import { pageFrom, Pages, type Manner } from './pages.ts'
+import { pageFrom, Pages, type MessageFormat } from './pages.ts'
 
 export interface Gevent {
   readonly post: Handler
@@ -47,27 +47,27 @@ export function gevent(options: DialectOptions): Gevent {
   }
 }
 
-const MANNER: Manner = { ...HTML_IN_JSON, placeOf: ({ id }) => id }
+const FORMAT: MessageFormat = { ...HTML_IN_JSON, cursorOf: ({ id }) => id }
 
-/** [gevent] an empty or unknown id gets all there is */
+/** [gevent] an empty or unknown cursor gets all messages */
 function newsFrom(room: Room, cursor: MessageId, pages: Pages): string | undefined {
   const { messages } = room
-  const first = indexBehind(room, cursor)
+  const first = indexAfter(room, cursor)
   if (first === messages.length) return undefined
   return pages.get(messages, first, () => {
-    const { parts, last } = pageFrom(messages, first, MANNER)
+    const { parts, last } = pageFrom(messages, first, FORMAT)
     return answer(parts.join(''), last?.id ?? cursor)
   })
 }
 
-/** The client only appends: an id that the room no longer has still names a place in it, and nothing before that is told again. */
-function indexBehind({ messages, timestamp }: Room, cursor: MessageId): number {
-  const place = placeIn(cursor)
-  if (!place || place.timestamp > timestamp) return 0
-  return messages.findLastIndex((message) => !isAfter(stampOf(message), place)) + 1
+/** The client only appends. An id that the room no longer has still has a position, and messages before it are not sent again. */
+function indexAfter({ messages, timestamp }: Room, cursor: MessageId): number {
+  const stamp = placeIn(cursor)
+  if (!stamp || stamp.timestamp > timestamp) return 0
+  return messages.findLastIndex((message) => !isAfter(stampOf(message), stamp)) + 1
 }
 
-/** @param html as it stands in JSON */
+/** @param html escaped for a JSON string */
 function answer(html: string, cursor: MessageId): string {
   return `{"html":"${html}","latest_cursor":${inertJson(cursor)}}`
 }

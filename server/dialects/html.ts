@@ -1,6 +1,6 @@
 /**
- * What the dialects share whose client inserts an answer into its page as HTML. Knows how a message looks there, and how JSON travels as
- * text/html; knows none of the dialects.
+ * For the dialects whose clients insert an answer into their page as HTML: messages as HTML, and JSON that is safe as text/html.
+ * Does not know any dialect.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
@@ -18,10 +18,10 @@ export function pauseAfterError({ errorPause }: Times, res: Response): Promise<v
   return delay(errorPause, undefined, { signal: goneSignal(res) }).catch(() => undefined)
 }
 
-/** A form makes three bytes of one at most. */
+/** A byte in a form takes three at most: `%3C`. */
 const FORM_PER_BYTE = 3
 
-/** What a form may have beside its message. */
+/** Bytes for the other fields of a form. */
 export const OTHER_FIELDS = 1024
 
 /** The largest form that carries a message within the limits. */
@@ -31,14 +31,14 @@ export function maxForm({ maxMessage }: Limits): number {
 
 const UNSAFE = /[<>&\u2028\u2029]/g
 
-/** JSON that says the same to a JSON parser and to `eval`, and nothing to a browser that takes it for HTML. */
+/** JSON that has the same meaning for a JSON parser and for `eval`, and contains no HTML for a browser that reads it as such. */
 export function inertJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, jsonEscape)
 }
 
 const rendered = new LRUCache<Message, string>({ maxSize: BUDGETS.dialectHtmlKept, sizeCalculation: (html) => html.length + 1 })
 
-/** A message with its nick as safe HTML, made once a message as long as there is room. */
+/** A message with its nick as safe HTML. Kept for the next poll, within a budget. */
 export function messageHtml(message: Message): string {
   let html = rendered.get(message)
   if (html === undefined) {
@@ -49,7 +49,7 @@ export function messageHtml(message: Message): string {
 }
 
 /**
- * The message as HTML, for a client that inserts it as it is.
+ * Markdown as safe HTML, for a client that inserts it unchanged.
  *
  * @example
  * toHtml('**hi** <b>') // '<p><strong>hi</strong> &lt;b&gt;</p>'
@@ -63,12 +63,12 @@ function render(message: Message): string {
   return type === 'msg' ? said(message, toHtml(msg)) : `<div>${nameHtml(message)} ${type === 'join' ? 'joined' : 'left'}</div>`
 }
 
-/** The same with its source text. */
+/** The same, with the source text in place of the Markdown's HTML. */
 export function plainHtml(message: Message): string {
   return said(message, `<pre>${escapeHtml(message.msg)}</pre>`)
 }
 
-/** In place of messages that are too much for an answer. */
+/** Stands for messages that do not fit into an answer. */
 export function leftOutHtml(count: number): string {
   return `<div>${leftOut(count)}</div>`
 }
@@ -83,19 +83,19 @@ function said(message: Message, html: string): string {
   return `<div>${name && `${name}: `}${html}</div>`
 }
 
-/** Isolated: however a nick turns the direction of writing, it turns nothing beside it. */
+/** In `<bdi>`, so that a nick does not change the text direction of what is beside it. */
 function nameHtml({ nick }: Message): string {
   return nick === '' ? '' : `<b><bdi>${escapeHtml(nick)}</bdi></b>`
 }
 
-/** A manner of telling messages as parts of a JSON string that holds HTML. */
+/** Messages as parts of a JSON string that contains HTML. */
 export const HTML_IN_JSON = {
   full: (message: Message): string => inJson(messageHtml(message)),
   plain: (message: Message): string => inJson(plainHtml(message)),
   leftOut: (count: number): string => inJson(leftOutHtml(count)),
 }
 
-/** A text as it stands in a JSON string that is inert. */
+/** A text escaped for such a JSON string. */
 function inJson(text: string): string {
   return inertJson(text).slice(1, -1)
 }
@@ -104,7 +104,7 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, entity)
 }
 
-/** A character as HTML that means nothing but itself. */
+/** A character as an HTML entity. */
 export function entity(char: string): string {
   return `&#${char.charCodeAt(0)};`
 }

@@ -8,7 +8,7 @@ import { isHtml, sieve } from './sieve.ts'
 
 /**
  * The HTML of a rich editor as Markdown. A text without HTML in it comes through unchanged, but for the invisible U+200B
- * with which the ExtJS editor begins an empty document. Never throws; scripts, styles and comments are gone with their text.
+ * with which the ExtJS editor begins an empty document. Never throws; scripts, styles and comments are removed with their text.
  *
  * @example
  * toMarkdown('<b>重要！</b>请看 <u>this</u><br>now') // '**重要！**请看 ++this++\nnow'
@@ -40,9 +40,9 @@ const BEFORE_SIGN = new RegExp(`(?<=${LETTER}(?:<[bius]>){1,20})(?=<(?:[abius]|c
 const AFTER_SIGN = new RegExp(`(?<=${SIGN}|</(?:[abius]|code)>)(?=(?:</[bius]>){1,20}${LETTER})`, 'gv')
 
 /**
- * The invisible U+200B, which to CommonMark is neither space nor punctuation, wherever a mark would not be seen as one without: with
- * a letter outside and a sign inside, as in `**"so"**then`, and between two of asterisks. (Chinese, Japanese and Korean letters
- * need none here.)
+ * Adds the invisible U+200B, which for CommonMark is neither space nor punctuation, where a mark would not be recognized without it: with a
+ * letter outside and a sign inside, as in `**"so"**then`, and between two marks of asterisks. (Chinese, Japanese and Korean letters do not
+ * need it here.)
  */
 function withJoints(html: string): string {
   return [BETWEEN_MARKS, BEFORE_SIGN, AFTER_SIGN].reduce((joined, where) => joined.replaceAll(where, '\u200b'), html)
@@ -51,7 +51,7 @@ function withJoints(html: string): string {
 const turndown = new TurndownService({
   headingStyle: 'atx',
   hr: '---',
-  br: ' ', // Turndown would make one of several line ends in a row; the space goes again above
+  br: ' ', // otherwise Turndown would join several line ends in a row; the space is removed above
   codeBlockStyle: 'fenced',
   blankReplacement: (_, node) => ('isBlock' in node && node.isBlock === true ? '\n' : ''),
 })
@@ -77,7 +77,7 @@ turndown.addRule('inner list', {
 const nameOf = (node: Node | null): string => node?.nodeName.toLowerCase() ?? ''
 const indented = (text: string, indent: string): string => text.trim().replaceAll(/^(?=.)/gm, indent)
 
-/** Every line gets its own delimiters, since emphasis ends with its paragraph; the markers of lists and quotes stay outside. */
+/** Each line gets delimiters of its own, because emphasis ends with its paragraph. The markers of lists and quotes stay outside of them. */
 function mark(content: string, delimiter: string): string {
   return content.replaceAll(/[^\n\r\u2028\u2029]+/g, (line) => {
     const [markers = ''] = /^(?:[ \t]|- |> |\d{1,9}\. |#{1,6} )*/.exec(line) ?? []
@@ -87,14 +87,14 @@ function mark(content: string, delimiter: string): string {
   })
 }
 
-/** Where the blanks begin that a line ends with. */
+/** The length of a line without the spaces at its end. */
 function endOf(line: string): number {
   let end = line.length
   while (line[end - 1] === ' ' || line[end - 1] === '\t') end -= 1
   return end
 }
 
-/** Between backticks, as many as the code has nowhere in a row. */
+/** Code in backticks: as many in a row as the code itself does not contain. */
 function code(content: string): string {
   if (content === '') return ''
   const line = content.replaceAll(/\r?\n|\r/g, ' ')
@@ -114,7 +114,7 @@ function item(content: string, node: Element): string {
 
 const places = new WeakMap<Element, number>()
 
-/** The number of an item: the one before it knows its own. */
+/** The number of an item in its list. The number of the one before it is remembered. */
 function place(node: Element): number {
   let at = Number(node.parentElement?.getAttribute('start'))
   let steps = 0
@@ -135,11 +135,11 @@ function link(content: string, node: Element): string {
   const text = lines.filter((line) => line !== '').join(' ')
   if (text === '') return ''
   if (node.textContent?.trim() === url) return bare(url)
-  // No brackets but our own, and no link in a link.
+  // Other brackets are escaped, and a link in a link is only its address.
   return `[${text.replaceAll(/<(https?:[^<>]*)>/g, '$1').replaceAll(/(?<!\\)[[\]]/g, '\\$&')}](${url})`
 }
 
-/** An address stays as linkify finds it; other text that would read as Markdown gets its backslashes. */
+/** An address stays as linkify recognizes it. In other text, what Markdown would interpret gets a backslash. */
 function escapeText(text: string): string {
   return text
     .split(/(https?:\/\/[^\s<>\u200b]+)/)
@@ -147,10 +147,10 @@ function escapeText(text: string): string {
     .join('')
 }
 
-/** One with asterisks and the like stands between angle brackets, where they mean nothing. */
+/** An address that contains Markdown's characters is put in angle brackets, where they have no meaning. */
 const bare = (url: string): string => (escapeWords(url) === url ? url : `<${url}>`)
 
-/** What would read as Markdown, and no more than that: the file is read by people, too. */
+/** What Markdown would interpret, and no more than that, because people read the file, too. */
 const MARKDOWN = new RegExp(
   [
     /\\(?=[!-/:-@[-`{-~]|$)/u, // C:\dir is as it looks

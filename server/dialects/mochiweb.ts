@@ -1,7 +1,7 @@
 /**
- * The protocol of the mochiweb tutorial, on the lobby: GET /chat waits for one message, POST /chat wakes everybody.
- * Its client keeps no place of its own: a cookie keeps it, so that nothing falls between two polls, and all tabs of a browser share it (tabs.ts).
- * [mochiweb] marks what the tutorial prescribes. Only translates.
+ * The protocol of the mochiweb tutorial, on the lobby: GET /chat waits for one message, POST /chat adds one.
+ * Its client sends no cursor. A cookie keeps one, so that no message is lost between two polls, and all tabs of a browser share it (tabs.ts).
+ * [mochiweb] marks what the tutorial prescribes. Only translates between HTTP and rooms.
  */
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { draftOf } from '../room/draft.ts'
@@ -11,7 +11,7 @@ import { placeIn, type Stamp } from '../room/message.ts'
 import { LOBBY } from '../room/room-name.ts'
 import { park, takePost, type DialectOptions } from './dialect.ts'
 import { entity, leftOutHtml, maxForm, messageHtml, pauseAfterError, plainHtml } from './html.ts'
-import { pageFrom, type Manner } from './pages.ts'
+import { pageFrom, type MessageFormat } from './pages.ts'
 import { KEPT, Tabs, type Browser, type BrowserId } from './tabs.ts'
 
 const SCRIPT = 'text/javascript; charset=utf-8'
@@ -19,10 +19,10 @@ const SCRIPT = 'text/javascript; charset=utf-8'
 /** The cookie of a browser: `roomfile-chat-<id>=<timestamp>-<n>`. */
 const COOKIE = /^roomfile-chat-([\da-f]{16})$/
 
-/** How many of them are read. A browser has one, or some for a moment. */
+/** How many of them are read. A browser has one, or for a short time several. */
 const MOST_COOKIES = 20
 
-const MANNER: Manner = { placeOf: ({ id }) => id, full: messageHtml, plain: plainHtml, leftOut: leftOutHtml }
+const FORMAT: MessageFormat = { cursorOf: ({ id }) => id, full: messageHtml, plain: plainHtml, leftOut: leftOutHtml }
 
 export interface Mochiweb {
   readonly post: Handler
@@ -47,7 +47,7 @@ export function mochiweb(options: DialectOptions): Mochiweb {
       }
     },
 
-    /** [mochiweb] `{"ok": message}`, or `{"error":"timeout"}`, also for our errors: the client polls on after an answer only */
+    /** [mochiweb] `{"ok": message}`, or `{"error":"timeout"}`, also in place of an error, because the client polls again only after a good answer */
     async poll(req, res) {
       try {
         const room = rooms.get(LOBBY, res)
@@ -61,7 +61,7 @@ export function mochiweb(options: DialectOptions): Mochiweb {
           around: (wait) => tabs.attend(tab, res, wait),
         })
         res.setHeader('Set-Cookie', cookiesFor(tab.browser, places.keys()))
-        send(res, 200, SCRIPT, inert(message ? { ok: pageFrom([message], 0, MANNER).parts.join('') } : { error: 'timeout' }))
+        send(res, 200, SCRIPT, inert(message ? { ok: pageFrom([message], 0, FORMAT).parts.join('') } : { error: 'timeout' }))
       } catch (thrown) {
         await pauseAfterError(times, res)
         send(res, 200, SCRIPT, inert({ error: 'timeout' }), toRoomfileError(thrown).headers)
@@ -70,7 +70,7 @@ export function mochiweb(options: DialectOptions): Mochiweb {
   }
 }
 
-/** Where a browser stands, by the ids that it has; of none when it has just come. */
+/** The cursors in a browser's cookies, by its ids; empty at its first poll. */
 function placesIn(req: Request): Map<BrowserId, Stamp> {
   const places = new Map<BrowserId, Stamp>()
   for (const [name, value] of Object.entries(parseCookie(req.headers.cookie ?? ''))) {
@@ -81,24 +81,24 @@ function placesIn(req: Request): Map<BrowserId, Stamp> {
   return places
 }
 
-/** Keeps the place for the browser's next poll, and clears the other ids that it had. */
+/** The cookie for the browser's next poll, and those that delete its other ids. */
 function cookiesFor({ id, place }: Browser, known: Iterable<BrowserId>): string[] {
-  const spent = [...known].filter((other) => other !== id).map((other) => cookie(other, '', 0))
-  return place ? [cookie(id, `${place.timestamp}-${place.n}`, KEPT / 1000), ...spent] : spent
+  const obsolete = [...known].filter((other) => other !== id).map((other) => cookie(other, '', 0))
+  return place ? [cookie(id, `${place.timestamp}-${place.n}`, KEPT / 1000), ...obsolete] : obsolete
 }
 
 function cookie(id: BrowserId, value: string, maxAge: number): string {
   return stringifySetCookie({ name: `roomfile-chat-${id}`, value, maxAge, httpOnly: true, sameSite: 'lax' })
 }
 
-/** [mochiweb] the client sends `"message=" + text` as it is typed: an `&` in it ends no field, and `100%ff` is what it looks like. */
+/** [mochiweb] the client sends `"message=" + text` as it is typed: an `&` in it belongs to the text, and so does `100%ff`. */
 function messageIn(body: string): string {
   const text = body.replace(/^message=/, '')
   if (text === body) return ''
   return isEncoded(text) ? (formIn(`message=${text.replaceAll('&', '%26')}`).get('message') ?? '') : text
 }
 
-/** [mochiweb] the client inserts the JSON itself as HTML: nothing in it may need a JSON escape, so that it is the same HTML raw and parsed. */
+/** [mochiweb] the client inserts the JSON itself as HTML. So nothing in it needs a JSON escape: it is the same HTML before and after parsing. */
 function inert(answer: { ok: string } | { error: string }): string {
   const [[key, html]] = Object.entries(answer) as [[string, string]]
   const plain = html

@@ -1,6 +1,6 @@
 /**
- * The protocol of node_chat, on the lobby: sessions with nicks, and `/recv` with the newest message's timestamp as its place.
- * [node_chat] marks what its server prescribes: statuses, error texts, shapes. Only translates.
+ * The protocol of node_chat, on the lobby: sessions with nicks, and `/recv` with the newest message's timestamp as its cursor.
+ * [node_chat] marks what its server prescribes: statuses, error texts, shapes. Only translates between HTTP and rooms.
  */
 import { draftOf } from '../room/draft.ts'
 import { RoomfileError } from '../errors.ts'
@@ -12,7 +12,7 @@ import type { Store } from '../stores/store.ts'
 import { beginSession, park, takePost, type DialectOptions } from './dialect.ts'
 import { leftOut } from './html.ts'
 import { Tickets } from './tickets.ts'
-import { pageFrom, Pages, type Manner } from './pages.ts'
+import { pageFrom, Pages, type MessageFormat } from './pages.ts'
 
 const STARTED = Date.now()
 
@@ -34,7 +34,7 @@ export function nodeChat(options: NodeChatOptions): NodeChat {
   const tickets = new Tickets(store)
   const lobby = (res: Response): ReturnType<typeof rooms.get> => rooms.get(LOBBY, res)
 
-  /** The session that an id names; undefined when there is none. One of before a restart goes on: its client would not notice that it ended. */
+  /** The session of an id; undefined when there is none. One from before a restart is resumed, because its client would not notice that it ended. */
   async function sessionOf(req: Request, res: Response): Promise<Session | undefined> {
     const ticket = await tickets.read(queryValue(req, 'id') ?? '')
     if (!ticket) return undefined
@@ -89,11 +89,11 @@ export function nodeChat(options: NodeChatOptions): NodeChat {
       const since = Number(queryValue(req, 'since') || NaN)
       if (!Number.isFinite(since)) return answer(res, 400, { error: 'Must supply since parameter' })
       const room = lobby(res)
-      let place: number | undefined
-      // A place that is later than the room: what comes from now on.
-      const tell = (): string | undefined => newsFrom(room.messages, (place ??= Math.min(since, room.timestamp)), pages)
+      let from: number | undefined
+      // A timestamp later than the room's gets what comes from now on.
+      const tell = (): string | undefined => newsFrom(room.messages, (from ??= Math.min(since, room.timestamp)), pages)
       try {
-        // [node_chat] whoever has no session may read as well
+        // [node_chat] a client without a session may read as well
         const session = await sessionOf(req, res).catch(unlessRefused)
         const around = session && ((wait: () => Promise<string | undefined>) => room.presence.attend(session.id, wait))
         const news = await park(options, req, res, { rooms: [room], ms: times.nodeChatPoll, tell, around })
@@ -109,39 +109,39 @@ export function nodeChat(options: NodeChatOptions): NodeChat {
   }
 }
 
-/** For `catch`: without a session one reads as well. */
+/** For `catch`: a client whose session is refused reads without one. */
 function unlessRefused(thrown: unknown): undefined {
   if (!(thrown instanceof RoomfileError)) throw thrown
 }
 
-const MANNER: Manner = {
-  placeOf: ({ timestamp }) => timestamp,
-  full: told,
-  plain: told, // it is source text already
-  leftOut: (count, message) => told({ ...message, type: 'msg', nick: '', msg: leftOut(count) }),
+const FORMAT: MessageFormat = {
+  cursorOf: ({ timestamp }) => timestamp,
+  full: messageJson,
+  plain: messageJson, // it is source text already
+  leftOut: (count, message) => messageJson({ ...message, type: 'msg', nick: '', msg: leftOut(count) }),
 }
 
-function told({ nick, type, msg, timestamp }: Message): string {
+function messageJson({ nick, type, msg, timestamp }: Message): string {
   return JSON.stringify({ nick: inertNick(nick), type, text: inertText(msg), timestamp })
 }
 
-function newsFrom(messages: readonly Message[], place: Timestamp, pages: Pages): string | undefined {
-  const first = messages.findLastIndex(({ timestamp }) => timestamp <= place) + 1
+function newsFrom(messages: readonly Message[], since: Timestamp, pages: Pages): string | undefined {
+  const first = messages.findLastIndex(({ timestamp }) => timestamp <= since) + 1
   if (first === messages.length) return undefined
-  return pages.get(messages, first, () => `[${pageFrom(messages, first, MANNER).parts.join(',')}]`)
+  return pages.get(messages, first, () => `[${pageFrom(messages, first, FORMAT).parts.join(',')}]`)
 }
 
 /**
  * [node_chat] its client escapes `&`, `<` and `>`, and then puts whatever begins with `http://` or `https://` into `href="…"`, up to the next
- * blank: a quote in it would end the attribute. Blanks are those of ASCII, because engines disagree about the others.
+ * space: a quote in it would end the attribute. Spaces are those of ASCII, because browsers disagree about the others.
  */
 function inertText(text: string): string {
   return text.replaceAll(/https?:\/\/[^ \t\n\v\f\r]*/gi, (url) => url.replaceAll('"', '%22'))
 }
 
 /**
- * [node_chat] its server allowed nicks of `[\w_\-^!]` only, and its client relies on that: it makes links of URLs in them, and a pattern of its
- * own. All that means something there is ASCII. So what is not ASCII stays, and of ASCII what it allowed, and blanks and dots.
+ * [node_chat] its server allowed nicks of `[\w_\-^!]` only, and its client relies on that: it makes links of URLs in them, and a regular expression
+ * of its own nick. Only ASCII has a meaning there. So all other characters stay, and of ASCII what its server allowed, spaces and dots.
  */
 function inertNick(nick: string): string {
   return nick.replaceAll(/[^\w\-^!. \u0080-\u{10ffff}]|\p{Bidi_Control}/gu, '_')
@@ -157,7 +157,7 @@ function answerJson(res: Response, status: number, json: string, headers: Readon
   send(res, status, 'text/json; charset=utf-8', json, headers)
 }
 
-/** [node_chat] a refusal is 400 with its text; where it had none for it, ours. */
+/** [node_chat] errors that it knew are 400 with its text; the others have our status and text. */
 function refuse(res: Response, thrown: unknown, texts: Readonly<Record<string, string>>): void {
   if (!(thrown instanceof RoomfileError)) throw thrown
   const { code, status, message, headers } = thrown

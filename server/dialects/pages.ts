@@ -1,40 +1,40 @@
 /**
- * Answers to the tutorials' clients, bounded in size whatever the room holds: a page is as many messages as fit, oldest first, and the
- * client's own place goes on behind them. Knows sizes and places; does not know what an answer looks like.
+ * Limits the size of answers to the tutorials' clients: a page is as many messages as fit, oldest first, and the client's next poll gets those
+ * after it. Knows sizes and cursors; does not know what an answer looks like.
  */
 import { BUDGETS } from '../budgets.ts'
 import { bytesIn, type Message } from '../room/message.ts'
 
-/** How a protocol tells messages. Each text is a part of its answer, in the form that it has there. */
-export interface Manner {
-  /** What the client's place names: messages with the same one have to be told in one answer. */
-  readonly placeOf: (message: Message) => string | number
+/** How a dialect writes messages. Each text is a part of its answer. */
+export interface MessageFormat {
+  /** The client's cursor at a message. Messages with the same cursor have to be in one answer. */
+  readonly cursorOf: (message: Message) => string | number
   readonly full: (message: Message) => string
-  /** Its source text, where there is no room for more. */
+  /** Its source text, where the whole does not fit. */
   readonly plain: (message: Message) => string
-  /** Says that so many messages are left out, from this one on. */
+  /** A note that so many messages are left out, from this one on. */
   readonly leftOut: (count: number, message: Message) => string
 }
 
 export interface Page {
   readonly parts: readonly string[]
-  /** The newest message that it tells; undefined when it tells none. */
+  /** The newest message on it; undefined when it has none. */
   readonly last: Message | undefined
 }
 
 /** The messages of one answer, from index `first` on. */
-export function pageFrom(messages: readonly Message[], first: number, manner: Manner): Page {
+export function pageFrom(messages: readonly Message[], first: number, format: MessageFormat): Page {
   const parts: string[] = []
   let left: number = BUDGETS.dialectAnswer
   let end = first
   while (end < messages.length) {
-    const group = placeFrom(messages, end, manner)
+    const group = groupFrom(messages, end, format)
     const told = within(
-      group.map((message) => () => manner.full(message)),
+      group.map((message) => () => format.full(message)),
       left,
     )
     if (told.parts.length < group.length) {
-      if (end === first) return { parts: [...told.parts, ...briefly(group.slice(told.parts.length), manner)], last: group.at(-1) }
+      if (end === first) return { parts: [...told.parts, ...briefly(group.slice(told.parts.length), format)], last: group.at(-1) }
       break
     }
     parts.push(...told.parts)
@@ -44,15 +44,15 @@ export function pageFrom(messages: readonly Message[], first: number, manner: Ma
   return { parts, last: messages[end - 1] }
 }
 
-/** The messages of one place. */
-function placeFrom(messages: readonly Message[], first: number, { placeOf }: Manner): readonly Message[] {
-  const place = placeOf(messages[first] as Message)
+/** The messages with the same cursor as the one at index `first`. */
+function groupFrom(messages: readonly Message[], first: number, { cursorOf }: MessageFormat): readonly Message[] {
+  const cursor = cursorOf(messages[first] as Message)
   let end = first + 1
-  while (end < messages.length && placeOf(messages[end] as Message) === place) end += 1
+  while (end < messages.length && cursorOf(messages[end] as Message) === cursor) end += 1
   return messages.slice(first, end)
 }
 
-/** As many texts as fit. One is made only as long as there is room. */
+/** As many texts as fit. None is made beyond that. */
 function within(texts: readonly (() => string)[], budget: number): { parts: string[]; left: number } {
   const parts: string[] = []
   let left = budget
@@ -65,17 +65,17 @@ function within(texts: readonly (() => string)[], budget: number): { parts: stri
   return { parts, left }
 }
 
-/** What is too much for one answer and cannot wait for the next. */
-function briefly(rest: readonly Message[], manner: Manner): string[] {
+/** Messages that do not fit into an answer, and cannot be in the next one: as source text, and then as a number. */
+function briefly(rest: readonly Message[], format: MessageFormat): string[] {
   const { parts } = within(
-    rest.map((message) => () => manner.plain(message)),
+    rest.map((message) => () => format.plain(message)),
     BUDGETS.dialectTimestamp - BUDGETS.dialectAnswer,
   )
   const [next] = rest.slice(parts.length)
-  return next ? [...parts, manner.leftOut(rest.length - parts.length, next)] : parts
+  return next ? [...parts, format.leftOut(rest.length - parts.length, next)] : parts
 }
 
-/** Pages as a protocol writes them, each made once for all who stand at its place, as long as the room is as it is. */
+/** The pages of a dialect. Each is made once for all clients with the same cursor, until the room changes. */
 export class Pages {
   #messages: readonly Message[] = []
   readonly #made = new Map<number, string>()

@@ -1,6 +1,6 @@
 /**
- * The parent protocol: `comet.php` of the PHP tutorial, spoken exactly as its ExtJS client speaks it, on the lobby.
- * [php] marks what the tutorial prescribes. Only translates.
+ * The protocol of the PHP tutorial, on the lobby: `comet.php`, as its ExtJS client uses it.
+ * [php] marks what the tutorial prescribes. Only translates between HTTP and rooms.
  */
 import { draftOf } from '../room/draft.ts'
 import { toRoomfileError } from '../errors.ts'
@@ -10,9 +10,9 @@ import type { Room } from '../room/room.ts'
 import { LOBBY } from '../room/room-name.ts'
 import { park, takePost, type DialectOptions } from './dialect.ts'
 import { HTML, HTML_IN_JSON, inertJson, pauseAfterError } from './html.ts'
-import { pageFrom, Pages, type Manner } from './pages.ts'
+import { pageFrom, Pages, type MessageFormat } from './pages.ts'
 
-/** A rich editor's HTML is longer than the Markdown that is kept: so much may be posted for one byte that is kept. */
+/** The HTML of a rich-text editor is longer than its Markdown: so many bytes may be posted for one byte of a message. */
 const HTML_PER_MARKDOWN = 12
 
 /** [php] one address for both: with a `msg` it is a post, without one a poll. Which of them is known when the form has been read. */
@@ -34,9 +34,9 @@ export function php(options: DialectOptions): Handler {
     const asked = form.get('timestamp') || '0'
     try {
       const timestamp = parseTimestamp(asked)
-      let place: Timestamp | undefined
-      // A place that is later than the room: what comes from now on.
-      const tell = (): string | undefined => newsFrom(room, (place ??= Math.min(timestamp, room.timestamp)), pages)
+      let since: Timestamp | undefined
+      // A timestamp later than the room's gets what comes from now on.
+      const tell = (): string | undefined => newsFrom(room, (since ??= Math.min(timestamp, room.timestamp)), pages)
       const news = await park(options, req, res, { rooms: [room], ms: times.phpPoll, tell })
       send(res, 200, HTML, news ?? answer('', room.timestamp))
     } catch (thrown) {
@@ -49,23 +49,23 @@ export function php(options: DialectOptions): Handler {
   }
 }
 
-const MANNER: Manner = { ...HTML_IN_JSON, placeOf: ({ timestamp }) => timestamp }
+const FORMAT: MessageFormat = { ...HTML_IN_JSON, cursorOf: ({ timestamp }) => timestamp }
 
 /**
- * [php] `msg` holds what is newer, joined; the client inserts it as HTML, behind all that it was ever told: it cannot forget. So after a reset
- * it is told what is newer than its own timestamp, and nothing anew.
+ * [php] `msg` contains all newer messages, joined. The client appends it to its page as HTML, and can remove nothing. So after a reset it gets what
+ * is newer than its own timestamp, and nothing a second time.
  */
-function newsFrom(room: Room, place: Timestamp, pages: Pages): string | undefined {
+function newsFrom(room: Room, since: Timestamp, pages: Pages): string | undefined {
   const { messages } = room
-  const first = messages.findLastIndex(({ timestamp }) => timestamp <= place) + 1
-  if (first === messages.length && place > 0) return undefined
+  const first = messages.findLastIndex(({ timestamp }) => timestamp <= since) + 1
+  if (first === messages.length && since > 0) return undefined
   return pages.get(messages, first, () => {
-    const { parts, last } = pageFrom(messages, first, MANNER)
+    const { parts, last } = pageFrom(messages, first, FORMAT)
     return answer(parts.join('\\n'), last === messages.at(-1) ? room.timestamp : (last?.timestamp ?? room.timestamp))
   })
 }
 
-/** @param msg as it stands in JSON */
+/** @param msg escaped for a JSON string */
 function answer(msg: string, timestamp: Timestamp): string {
   return `{"msg":"${msg}","timestamp":${timestamp}}`
 }

@@ -1,12 +1,12 @@
 /**
- * Any HTML as tame HTML: what editors write, in some twenty elements without attributes but `href` and `start`, well nested and
- * not deep. Scripts, styles, fields, frames and comments are gone with their text; of every other tag the text is kept.
- * Knows HTML and where a link may lead. Knows no Markdown.
+ * Sanitizes HTML: the result has some twenty elements, no attributes except `href` and `start`, and is well nested and not deep. Scripts, styles,
+ * form fields, frames and comments are removed with their text; of every other tag the text is kept.
+ * Knows HTML, and where a link may lead. Does not know Markdown.
  */
 import { Parser, type Handler } from 'htmlparser2'
 import { BUDGETS } from '../budgets.ts'
 
-/** What editors write, in groups of which the first element stands for all. Of any other tag the text is kept. */
+/** The elements that editors write, in groups: each is replaced by the first of its group. Of any other tag the text is kept. */
 const ELEMENTS = new Map(
   `b strong, i em, u ins, s strike del, a, img, code tt kbd samp, br, hr, p, ul menu dir, ol, li, blockquote, pre listing,
    h1, h2, h3, h4 h5 h6, td th, div section article header footer main aside nav address center figure figcaption table caption tr dl
@@ -16,7 +16,7 @@ const ELEMENTS = new Map(
     .flatMap((names) => names.map((name) => [name, names[0] ?? ''] as const)),
 )
 
-/** Elements whose text is not for readers. */
+/** Elements whose text is not shown to readers. */
 const UNREAD = new Set('script style textarea iframe title xmp noembed noframes noscript'.split(' '))
 
 const OTHERS = `span font svg math object embed video audio input button select option template html head body meta link base thead
@@ -28,52 +28,52 @@ const HTML = new RegExp(
 )
 
 type Attributes = Record<string, string>
-/** What is written where an element starts and where it ends. */
+/** What is written at the start and at the end of an element. */
 type Tags = [start: string, end: string]
 
 /** `a < b & c`, `List<String>` and `&copy` are text; a known tag, a comment, or an entity that an editor writes makes it HTML. */
 export const isHtml = (text: string): boolean => HTML.test(text)
 
-/** Tame HTML, or no more than the text of it, with line ends. */
+/** Sanitized HTML, or only its text, with line ends. */
 export type Sieved = { readonly html: string } | { readonly text: string }
 
 /**
- * The same in tame HTML; only its text, where it is beyond the budget of `editorHtml`. Never throws, and takes time in proportion to its length.
+ * Sanitizes HTML. Beyond the budget of `editorHtml`, only its text is kept. Never throws, and takes time in proportion to the length.
  *
  * @example
  * sieve('<div style=x><STRONG>a</STRONG><script>b</script>&nbsp;&lt;') // { html: '<div><b>a</b> &#60;</div>' }
  */
 export function sieve(html: string): Sieved {
-  const tame = new Tame(html.length > BUDGETS.editorHtml.length)
-  new Shallow(tame).end(html)
-  return tame.sieved
+  const sanitizer = new Sanitizer(html.length > BUDGETS.editorHtml.length)
+  new BoundedParser(sanitizer).end(html)
+  return sanitizer.sieved
 }
 
-/** Looking for an end among thousands of open elements takes long: beyond the budget, elements have none. */
-class Shallow extends Parser {
-  readonly #tame: Tame
+/** Beyond the budget, elements have no end tags, because it takes long to find one among thousands of open elements. */
+class BoundedParser extends Parser {
+  readonly #sanitizer: Sanitizer
 
-  constructor(tame: Tame) {
-    super(tame)
-    this.#tame = tame
+  constructor(sanitizer: Sanitizer) {
+    super(sanitizer)
+    this.#sanitizer = sanitizer
   }
 
   protected override isVoidElement(name: string): boolean {
-    return super.isVoidElement(name) || (this.#tame.isBeyond && (!UNREAD.has(name) || this.#tame.unread > MOST_UNREAD))
+    return super.isVoidElement(name) || (this.#sanitizer.isBeyond && (!UNREAD.has(name) || this.#sanitizer.unread > MOST_UNREAD))
   }
 }
 
-/** Beyond the budget, so many elements in one another whose text is not for readers still have their ends. */
+/** Beyond the budget, so many nested elements whose text is not shown still have end tags. */
 const MOST_UNREAD = 20
 
-class Tame implements Partial<Handler> {
+class Sanitizer implements Partial<Handler> {
   readonly #out: string[] = []
-  /** How the open elements will end, '' for those that are not written. */
+  /** The end tags of the open elements; '' for elements that are not written. */
   readonly #ends: string[] = []
-  /** How many of the open elements have a text that is not for readers. */
+  /** How many of the open elements have a text that is not shown. */
   unread = 0
   #effort = 0
-  /** How many blanks the text ends with. */
+  /** How many spaces the text ends with. */
   #blanks = 0
   #isBeyond: boolean
 
@@ -87,7 +87,7 @@ class Tame implements Partial<Handler> {
 
   get sieved(): Sieved {
     const html = this.#out.join('')
-    // More empty lines than one are one, in a room.
+    // Several empty lines in a row become one.
     return this.#isBeyond ? { text: flat(html) } : { html: html.replaceAll(/(?:<br>[ \t\r\n]*){4,}/g, '<br><br><br>') }
   }
 
@@ -95,7 +95,7 @@ class Tame implements Partial<Handler> {
     if (UNREAD.has(name)) this.unread += 1
     const [start, end] = this.#fitting(tagsOf(this.unread > 0 ? '' : (ELEMENTS.get(name) ?? ''), attributes))
     this.#take(this.#ends.push(end))
-    // `<b>a</b><b>b</b>` is one run to the eye, and `**a****b**` is none to Markdown.
+    // `<b>a</b><b>b</b>` is joined, because Markdown does not understand `**a****b**`.
     if (/^<(?:[bius]|code)>/.test(start) && this.#out.at(-1) === end) this.#out.pop()
     else this.#write(start)
   }
@@ -124,7 +124,7 @@ class Tame implements Partial<Handler> {
     if (this.#effort > BUDGETS.editorHtml.effort) this.#isBeyond = true
   }
 
-  /** Turndown looks at a run of blanks once for each of them: tags between them do not count. */
+  /** Turndown's time grows with the square of the spaces in a row, also with tags between them. */
   #count(text: string): void {
     for (let at = 0; at < text.length && !this.#isBeyond; at++) {
       this.#blanks = isBlank(text.charAt(at)) ? this.#blanks + 1 : 0
@@ -136,7 +136,7 @@ class Tame implements Partial<Handler> {
     if (part !== '') this.#out.push(part)
   }
 
-  /** Code has lines and no elements, a link has no links. What will be flat needs no such care. */
+  /** Code contains lines and no elements, a link contains no links. Not needed beyond the budget. */
   #fitting([start, end]: Tags): Tags {
     if (this.#isBeyond || start === '') return [start, end]
     if (this.#isInCode) return [start === '<br>' ? '\n' : '', '']
@@ -159,25 +159,25 @@ function tagsOf(element: string, { href, start = '', src, alt }: Attributes): Ta
 function link(href = ''): Tags {
   const url = URL.parse(href)
   if (url === null || !/^(?:https?|mailto):$/.test(url.protocol)) return ['', '']
-  // Written as it was, if it fits between parentheses.
+  // Unchanged, if Markdown allows it between parentheses.
   const written = /[\s\p{C}<>()\\]|^https?:(?!\/\/)/iu.test(href)
     ? url.href.replaceAll(/[()\\]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
     : href
   return [`<a href="${escaped(written)}">`, '</a>']
 }
 
-/** A link to it, or its alternative text: a picture from elsewhere would tell its server who reads the room. */
+/** A link to an image, or its alternative text. The image itself would tell its server who reads the room. */
 function image(src = '', alt = ''): string {
   const [start, end] = link(src)
   return start + escaped(alt.trim() || (start && src)) + end
 }
 
-/** A text costs less than a tag: so many of its characters are one. */
+/** The effort of one tag is that of so many characters of text. */
 const TEXT_PER_TAG = 100
 
 const isBlank = (char: string): boolean => char.trim() === ''
 
-/** The lines of tame HTML, without what is empty. */
+/** The lines of sanitized HTML as text, without empty ones. */
 function flat(html: string): string {
   return html
     .replaceAll(/<\/?(?:[abius]|code)\b[^<>]*>/g, '')

@@ -1,7 +1,7 @@
 /**
- * The tabs of one browser, for a protocol whose client keeps no place: they share their cookies, and their requests look alike. So they have one
- * place, and a message is told to all of them at once, when all of them wait: whichever tab asks then, it has heard what the others have.
- * Knows polls and cookies' places; knows no HTTP, and no room but its messages.
+ * The tabs of one browser, for a protocol whose client sends no cursor. Tabs share their cookies, and their requests look the same. So they have one
+ * cursor, and a message is sent to all of them at once, when all of them wait. Then every tab has received the same messages.
+ * Knows polls and the cursors of cookies; does not know HTTP, and of a room only its messages.
  */
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
@@ -11,21 +11,21 @@ import type { Room } from '../room/room.ts'
 import type { Times } from '../times.ts'
 import { Waiters } from '../room/waiters.ts'
 
-/** Milliseconds for which a place is kept: longer than a poll, shorter than a visit that is over. */
+/** Milliseconds for which a cursor is kept: longer than a poll. */
 export const KEPT = 60_000
 
-/** Behind every message of its timestamp. */
+/** A number after that of every message with the same timestamp. */
 const LAST = 999_999_999
 
 export type BrowserId = string
 
 /** One poll of a tab. */
 export class Tab {
-  /** Woken when another tab's poll has been told for this one, or is no longer waited for. */
+  /** Woken when another tab's poll found a message for this one, too, or when another tab is no longer expected. */
   readonly waiters = new Waiters()
   browser: Browser
   told: Message | undefined
-  /** Where it stood before it was told. */
+  /** The cursor before that. */
   before: Stamp | undefined
 
   constructor(browser: Browser) {
@@ -41,18 +41,18 @@ export class Tab {
 export class Browser {
   readonly id: BrowserId
   readonly #timeoutMs: number
-  /** What all tabs have heard; undefined until the room was looked at. */
+  /** The cursor: all tabs have received the messages up to it. Undefined until the first look at the room. */
   place: Stamp | undefined
-  /** How many tabs there are, as far as can be seen: as many as ever waited at once. */
+  /** How many tabs the browser seems to have: as many as were seen waiting at once. */
   #tabs = 0
   readonly #waiting = new Set<Tab>()
-  /** From where a tab that comes back may have missed something: it cannot be told from the others, so all are told again. */
+  /** The cursor from which a tab may have missed messages. When one more tab comes, all get them again, because tabs look the same. */
   #missed: { readonly place: Stamp; readonly until: number } | undefined
   #timer: NodeJS.Timeout | undefined
 
   /**
-   * @param timeoutMs milliseconds for which a tab is waited for that has been told and does not ask again
-   * @param place what a cookie of another time says, when there may have been more tabs than the one that comes now
+   * @param timeoutMs how long the others wait for a tab that does not poll again, in milliseconds
+   * @param place the cursor of a cookie from an earlier visit, which may have had more tabs than this one
    */
   constructor(id: BrowserId, timeoutMs: number, place?: Stamp) {
     this.id = id
@@ -71,7 +71,7 @@ export class Browser {
     this.#missed = undefined
   }
 
-  /** Says that another tab may not have heard what is behind this place. */
+  /** Another tab may have missed the messages after this cursor. */
   miss(place: Stamp | undefined): void {
     if (!place) return
     const before = this.#missed && performance.now() < this.#missed.until ? this.#missed.place : undefined
@@ -84,7 +84,7 @@ export class Browser {
     const next = room.messages.find((message) => isAfter(stampOf(message), place))
     if (!next) return undefined
     if (this.#waiting.size < this.#tabs) {
-      this.#timer ??= setTimeout(() => this.#waitNoLonger(), this.#timeoutMs).unref()
+      this.#timer ??= setTimeout(() => this.#stopExpecting(), this.#timeoutMs).unref()
       return undefined
     }
     this.#stopTimer()
@@ -98,7 +98,7 @@ export class Browser {
     return next
   }
 
-  /** A poll is over. @param isGone whether its client went away before it had its answer */
+  /** A poll has ended. @param isGone whether its client went away before it had its answer */
   leave(tab: Tab, isGone: boolean): void {
     this.#waiting.delete(tab)
     if (!isGone) return
@@ -107,7 +107,7 @@ export class Browser {
     this.#wake()
   }
 
-  /** Takes over the tabs of what turns out to be the same browser. */
+  /** Takes over the tabs of another id of the same browser. */
   absorb(other: Browser): void {
     this.#tabs += other.#tabs
     for (const tab of other.#waiting) {
@@ -120,7 +120,7 @@ export class Browser {
     if (other.#missed) this.miss(other.#missed.place)
   }
 
-  #waitNoLonger(): void {
+  #stopExpecting(): void {
     this.#timer = undefined
     this.miss(this.place)
     this.#tabs = this.#waiting.size
@@ -137,7 +137,7 @@ export class Browser {
   }
 }
 
-/** All browsers that were told something lately. */
+/** The browsers that polled lately. */
 export class Tabs {
   readonly #timeoutMs: number
   readonly #browsers = new LRUCache<BrowserId, Browser>({ max: BUDGETS.mochiwebBrowsers, ttl: KEPT })
@@ -146,12 +146,12 @@ export class Tabs {
     this.#timeoutMs = mochiwebTab
   }
 
-  /** A tab for a poll that comes with these cookies: ids of its browser, and the place that each was told last. */
+  /** The tab of a poll with these cookies: ids of its browser, each with its cursor. */
   tabOf(places: ReadonlyMap<BrowserId, Stamp>): Tab {
     return new Tab(this.#browserOf(places))
   }
 
-  /** Runs a poll of a tab, which counts among those of its browser meanwhile. @param client whether it has gone away before it had its answer */
+  /** Runs a poll of a tab. Meanwhile the tab is one of those that wait. @param client is destroyed when it went away before it had its answer */
   async attend<T>(tab: Tab, client: { readonly destroyed: boolean }, poll: () => Promise<T>): Promise<T> {
     this.#remember(tab.browser)
     tab.browser.arrive(tab)
@@ -167,7 +167,7 @@ export class Tabs {
     this.#browsers.set(browser.id, browser)
   }
 
-  /** Tabs that came before any had a cookie have one each, until they show them to us together: then they are one browser's. */
+  /** Tabs whose first polls came at the same time have an id each. When one poll sends several ids, they become one browser. */
   #browserOf(places: ReadonlyMap<BrowserId, Stamp>): Browser {
     const ids = [...places.keys()]
     const known = ids.filter((id) => this.#browsers.has(id))

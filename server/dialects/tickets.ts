@@ -1,15 +1,15 @@
 /**
- * Ids of sessions that outlive a restart: each says whose it is, and is signed. Knows nicks and a key; knows no sessions.
+ * Session ids that are valid after a restart: each contains the nick and a cid, and is signed. Knows nicks and a key; does not know sessions.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { BUDGETS } from '../budgets.ts'
 import type { Store } from '../stores/store.ts'
 
-/** What an id says. */
+/** What an id contains. */
 export interface Ticket {
   readonly nick: string
-  /** The client's own id for its session, which nobody else knows; it begins with the process that gave it. */
+  /** The secret cid of the session. It begins with the id of the process that made it. */
   readonly cid: string
 }
 
@@ -18,7 +18,7 @@ const ID = /^([\w-]+)\.([\w-]+)\.([\w-]{43})$/
 
 export class Tickets {
   readonly #store: Pick<Store, 'secret'>
-  /** Which process gave a ticket. */
+  /** The id of this process, in the tickets that it makes. */
   readonly #process = randomBytes(6).toString('hex')
   readonly #ended = new LRUCache<string, true>({ max: BUDGETS.partedSessions })
 
@@ -30,13 +30,13 @@ export class Tickets {
     return { nick, cid: `${this.#process}-${randomBytes(16).toString('hex')}` }
   }
 
-  /** @throws RoomfileError `not_kept` when there is no key, and none can be made */
+  /** The id of a ticket. @throws RoomfileError `not_kept` when there is no key, and none can be made */
   async write({ nick, cid }: Ticket): Promise<string> {
-    const said = `${Buffer.from(nick).toString('base64url')}.${cid}`
-    return `${said}.${sign(said, await this.#store.secret()).toString('base64url')}`
+    const content = `${Buffer.from(nick).toString('base64url')}.${cid}`
+    return `${content}.${sign(content, await this.#store.secret()).toString('base64url')}`
   }
 
-  /** What an id of ours says; undefined for any other text. @throws RoomfileError as `write` does */
+  /** The ticket of an id; undefined for any other text. @throws RoomfileError as `write` does */
   async read(id: string): Promise<Ticket | undefined> {
     const [, nick, cid, signature] = ID.exec(id) ?? []
     if (nick === undefined || cid === undefined || signature === undefined) return undefined
@@ -44,12 +44,12 @@ export class Tickets {
     return isOurs ? { nick: Buffer.from(nick, 'base64url').toString(), cid } : undefined
   }
 
-  /** Whether another process gave it, so that its session may have ended without anybody's will; and it was not ended here since. */
+  /** Whether another process made it, and it was not ended here since: then its session has ended only because of a restart. */
   isFromBefore({ cid }: Ticket): boolean {
     return !cid.startsWith(`${this.#process}-`) && !this.#ended.has(cid)
   }
 
-  /** Its session is over. */
+  /** Ends it: its session is not resumed. */
   end({ cid }: Ticket): void {
     this.#ended.set(cid, true)
   }

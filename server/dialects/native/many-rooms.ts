@@ -1,6 +1,6 @@
 /**
- * One poll for many rooms, as a browser with many tabs asks it: what was asked for, and the rooms that have something to tell.
- * A room that cannot be polled costs only itself. Knows no requests; rooms.ts does the waiting.
+ * One poll for many rooms, which the page of a browser with many tabs makes: reads its query, and makes the answer with the rooms that have news.
+ * Does not know requests, or how a poll waits (room/rooms.ts).
  */
 import { quoted, RoomfileError, toRoomfileError } from '../../errors.ts'
 import { BUDGETS } from '../../budgets.ts'
@@ -20,9 +20,9 @@ export interface Question {
   /** As the client wrote it. */
   readonly name: string
   readonly timestamp: Timestamp
-  /** The version of who is here that it knows; undefined when it does not want to know. */
+  /** The version of who is here that the client knows; undefined when it does not ask for that. */
   readonly version: number | undefined
-  /** Sessions of the room that it holds. */
+  /** Sessions of the room whose leases the poll renews. */
   readonly sessions: readonly SessionId[]
 }
 
@@ -48,7 +48,7 @@ export function questionsIn(poll: string): Question[] {
   })
 }
 
-/** A version of who is here as clients write it. @throws RoomfileError `bad_presence` */
+/** A version of who is here. @throws RoomfileError `bad_presence` */
 export function parseVersion(text: string): number {
   if (/^\d{1,16}$/.test(text)) return Number(text)
   throw new RoomfileError('bad_presence', `presence is the version that a poll returned, or 0, not ${quoted(text)}`)
@@ -107,7 +107,7 @@ async function answerTo(asked: readonly Asked[], failed: readonly Member[]): Pro
   return members.length > 0 ? answerOf(members) : undefined
 }
 
-/** As many as fit into one answer; the first in any case. One room after the other: not all need be in memory at once. */
+/** As many as fit into one answer, and the first in any case. They are read one after the other, so that not all are in memory at once. */
 async function membersOf(asked: readonly Asked[]): Promise<Member[]> {
   const members: Member[] = []
   let left: number = BUDGETS.manyRoomsAnswer
@@ -125,7 +125,7 @@ async function memberOf(asked: Asked): Promise<Member> {
   const { room, timestamp, version = 0 } = asked
   const news = (await room.news(timestamp)) ?? room.emptyAnswer
   const presence = isPresenceNews(asked) ? room.presence.since(version) : undefined
-  return { name: room.name, ...encodeWith(news, { presence, lost: lostTo(asked) }) }
+  return { name: room.name, ...encodeWith(news, { presence, lost: lostSessionsOf(asked) }) }
 }
 
 function failure(name: string, thrown: unknown): Member {
@@ -145,7 +145,7 @@ function presenceWaitersOf({ room, version, sessions }: Asked): Waiters[] {
   return version === undefined && sessions.length === 0 ? [] : [room.presence.waiters]
 }
 
-/** Holds the leases of all sessions that are named and live, for as long as the poll takes. */
+/** Runs the poll. Meanwhile none of its sessions ends. Those that have ended before are left out. */
 function attending<T>(asked: readonly Asked[], poll: () => Promise<T>): Promise<T> {
   const all = asked.flatMap(({ room, sessions }) => sessions.map((id) => ({ presence: room.presence, id })))
   const held = all.filter(({ presence, id }) => presence.has(id))
@@ -157,7 +157,7 @@ function attending<T>(asked: readonly Asked[], poll: () => Promise<T>): Promise<
   )()
 }
 
-function lostTo({ room, sessions }: Asked): SessionId[] {
+function lostSessionsOf({ room, sessions }: Asked): SessionId[] {
   return sessions.filter((id) => !room.presence.has(id))
 }
 
@@ -166,5 +166,5 @@ function isPresenceNews({ room, version }: Asked): boolean {
 }
 
 function hasNews(asked: Asked): boolean {
-  return asked.timestamp !== asked.room.timestamp || isPresenceNews(asked) || lostTo(asked).length > 0
+  return asked.timestamp !== asked.room.timestamp || isPresenceNews(asked) || lostSessionsOf(asked).length > 0
 }

@@ -1,6 +1,6 @@
 /**
- * The native protocol (PROTOCOL.md): posts in three body forms, the long poll on one or many rooms, the list, the file.
- * Only translates between HTTP and rooms: rooms.ts decides what there is to tell.
+ * The native protocol: posts in three body forms, the long poll on one or many rooms, the list, the file. PROTOCOL.md, "Native protocol".
+ * Only translates between HTTP and rooms.
  */
 import fresh from 'fresh'
 import parseRange from 'range-parser'
@@ -34,12 +34,12 @@ import { NO_NEWS, parseVersion, pollOfMany, questionsIn } from './many-rooms.ts'
 
 /** Seconds. */
 const DEFAULT_WAIT = 25
-const MOST_WAIT = 60
+const MAX_WAIT = 60
 
-/** Room for the other fields of a form or a JSON object. */
+/** Bytes for the other fields of a form or a JSON object. */
 const OTHER_FIELDS = 4096
 
-/** The longest a byte of a message gets on its way: `\u0001` in JSON; `%01` in a form is shorter. */
+/** The most bytes that one byte of a message takes in a body: `\u0001` in JSON; `%01` in a form is shorter. */
 const LONGEST_ESCAPE = 6
 
 export interface NativeOptions extends DialectOptions {
@@ -80,7 +80,7 @@ export function native(options: NativeOptions): Native {
       let timestamp: Timestamp | undefined
       const tell = (): News | Told | undefined | Promise<Told | undefined> => {
         timestamp ??= timestampFor(room.timestamp)
-        if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // nothing is made for a body that is not sent
+        if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // a HEAD gets no body, so none is made
         return room.news(timestamp) ?? (isNews(room, version) ? room.emptyAnswer : undefined)
       }
       const more = version === undefined ? [] : [room.presence.waiters]
@@ -133,8 +133,8 @@ export function native(options: NativeOptions): Native {
     async file(req, res) {
       const name = nameIn(req)
       const room = rooms.get(name, res)
-      await room.look() // what is in the file belongs to the room: it has its ids and timestamps
-      await room.load() // one copy of its bytes for all who ask
+      await room.look() // gives ids and timestamps to lines that were appended to the file
+      await room.load() // so that all requests share one copy of its bytes
       const content = await store.file(name)
       if (!content) throw new RoomfileError('no_room')
       const { bytes, timestamp } = content
@@ -157,14 +157,14 @@ type Fields = Readonly<Record<string, unknown>>
 
 const FORM_FIELDS: ReadonlySet<string> = new Set(['msg', 'nick', 'cid', 'session'])
 
-/** The fields of a body: a form, JSON, or the bare text of a message, which is also what `curl -d 'backup done'` sends under the name of a form. */
+/** The fields of a body: a form, JSON, or the plain text of a message. `curl -d 'backup done'` sends such a text with the media type of a form. */
 function fieldsIn({ type, text }: Body): Fields {
   switch (type) {
     case 'application/json':
       return objectIn(text)
     case 'application/x-www-form-urlencoded': {
       const isForm = [...new URLSearchParams(text).keys()].some((key) => FORM_FIELDS.has(key))
-      return isForm ? Object.fromEntries([...formIn(text)].toReversed()) : bare(text) // of two of a name the first counts, as in a query
+      return isForm ? Object.fromEntries([...formIn(text)].toReversed()) : bare(text) // of two fields with the same name the first counts, as in a query
     }
     case 'text/plain':
     case '':
@@ -196,15 +196,14 @@ function objectIn(text: string): Fields {
   return { ...value }
 }
 
-/** Milliseconds that the client lets us wait: `wait=S`, or `Prefer: wait=S` (RFC 7240). */
+/** How long a poll may wait, in milliseconds: `wait=S`, or `Prefer: wait=S` (RFC 7240). */
 function waitIn(req: Request): number {
   if (req.method === 'HEAD') return 0
   const preferred = /(?:^|[,;])\s*wait\s*=\s*"?(\d+(?:\.\d+)?)"?\s*(?:$|[,;])/i.exec(String(req.headers['prefer'] ?? ''))?.[1]
   const asked = queryValue(req, 'wait')
-  if (asked === undefined) return Math.min(Number(preferred ?? DEFAULT_WAIT), MOST_WAIT) * 1000
+  if (asked === undefined) return Math.min(Number(preferred ?? DEFAULT_WAIT), MAX_WAIT) * 1000
   const seconds = /^\d+(\.\d+)?$/.test(asked) ? Number(asked) : NaN
-  if (!(seconds <= MOST_WAIT))
-    throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MOST_WAIT}, not ${quoted(asked)}`)
+  if (!(seconds <= MAX_WAIT)) throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MAX_WAIT}, not ${quoted(asked)}`)
   return seconds * 1000
 }
 
@@ -242,8 +241,8 @@ function timestampIn(req: Request): (now: Timestamp) => Timestamp {
 }
 
 /**
- * The validators of what a room holds at a timestamp. Last-Modified counts in seconds, so it is only told once its second is over
- * (RFC 9110, 8.8.2.2): nothing that comes later can then be taken for old.
+ * The validators of a room at a timestamp. Last-Modified has a resolution of one second, so it is sent only when that second is over: then no later
+ * message can have the same (RFC 9110, 8.8.2.2).
  */
 function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: string } {
   const second = Math.floor(timestamp / 1000)
