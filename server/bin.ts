@@ -4,7 +4,7 @@
  * a server that runs elsewhere (command/cli.ts). A bad command line exits with 2.
  */
 import { commandNamed } from './command/cli.ts'
-import { BAD_USAGE, COULD_NOT, fail, UsageError } from './command/usage.ts'
+import { BAD_USAGE, FAILED, fail, UsageError } from './command/usage.ts'
 import { readConfig } from './config.ts'
 
 /** `help` is `--help`, and `help follow` is `follow --help`. */
@@ -17,9 +17,9 @@ function withoutHelpCommand(args: readonly string[]): readonly string[] {
 async function main(args: readonly string[]): Promise<void> {
   const [name = '', ...rest] = args
   const command = commandNamed(name)
-  // `roomfile --help | head` is no error: whoever reads us has read enough. The server's log goes elsewhere, and a command sees to its own.
+  // `roomfile --help | head` is not an error: `head` has read enough. The log has its own output, and commands handle their errors themselves.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && !command) fail(`could not write to standard output: ${error.message}`, COULD_NOT)
+    if (error.code !== 'EPIPE' && !command) fail(`could not write to standard output: ${error.message}`, FAILED)
   })
   try {
     if (command) process.exit(await command(rest))

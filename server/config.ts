@@ -1,6 +1,6 @@
 /**
- * The options: one table, by which the command line, the environment and what code hands in are read and checked, and the help is made.
- * A flag wins over ROOMFILE_<NAME>, that over PORT and HOST, that over the default. Starts nothing.
+ * The options: one table for the command line, the environment, the library and the help.
+ * A flag wins over ROOMFILE_<NAME>, that over PORT and HOST, that over the default. Only reads and checks values.
  */
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
@@ -26,7 +26,7 @@ import { usualBudget } from './room/memory.ts'
 import { KEEP_REMOVED_MS } from './stores/file/aside.ts'
 import { parsed, UsageError } from './command/usage.ts'
 
-/** Everything that can be set, checked. Sizes in bytes of UTF-8. */
+/** All options, checked. Sizes are in bytes of UTF-8. */
 export interface Config {
   /** One directory is the whole state. */
   readonly dataDir: string
@@ -39,28 +39,28 @@ export interface Config {
   readonly maxMessage: number
   /** The largest room file. */
   readonly maxFile: number
-  /** Rooms that there may be before no post makes another one. */
+  /** The most rooms: beyond that, a post cannot make another one. */
   readonly maxRooms: number
-  /** People that may be in one room. */
+  /** The most people in one room. */
   readonly maxPeople: number
-  /** Bytes for all that is kept for convenience: what can be read or made again. */
+  /** Bytes of memory for what can be read or made again. */
   readonly memory: number
   /** Posts a second from one address; 0 lifts all limits of an address. */
   readonly rateLimit: number
-  /** Proxies whose word about the client's address is believed. */
+  /** Proxies whose X-Forwarded-For is trusted. */
   readonly trustProxy: readonly string[]
-  /** A shared secret that every request needs; undefined asks for none. */
+  /** A shared secret that every request needs; undefined means that none is needed. */
   readonly token: string | undefined
   /** Other origins whose pages may read and post. */
   readonly cors: readonly string[]
-  /** Who may show our pages in a frame: origins, `self`, `none`, or `*` for anyone. */
+  /** Which sites may show the page in a frame: origins, `self`, `none`, or `*` for all. */
   readonly frameAncestors: readonly string[]
   /** Seconds that a session lasts without a poll or a post. */
   readonly lease: number
   readonly store: 'file' | 'memory'
-  /** Milliseconds for which what an edit removed from a room is kept aside: Infinity is for ever, 0 is not at all. */
+  /** Milliseconds for which lines that an edit removed are kept aside: Infinity is for ever, 0 is not at all. */
   readonly aside: number
-  /** A directory with somebody's own page, in place of ours. */
+  /** A directory with another page, in place of the built-in one. */
   readonly client: string | undefined
   readonly jsonLogs: boolean
   readonly quiet: boolean
@@ -132,7 +132,7 @@ Every option can also be set as ROOMFILE_<NAME>, such as ROOMFILE_MAX_FILE=16m; 
 PORT and HOST count where neither is set. An empty PORT or HOST is one that is not set.`
 
 /**
- * Reads the command line and the environment of this process, as commander does.
+ * Reads the command line and the environment of this process.
  * @param argv the arguments, without node and script
  * @returns undefined when --help or --version was asked for, and has been printed
  * @throws UsageError one line that names the option and the value
@@ -154,7 +154,7 @@ export function readConfig(argv: readonly string[]): Config | undefined {
 }
 
 /**
- * The options that code hands in, with the defaults of those that it leaves out.
+ * Checks the options of the library, and adds the defaults.
  * @throws TypeError that names the option and, unless it is a secret, the value
  */
 export function checkedConfig(options: unknown): Config {
@@ -175,7 +175,7 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ...TABLE.map(([flags, , kind]): [string, Kind] => [new Option(flags).attributeName(), kind]),
 ])
 
-/** What a variable says that turns a flag off. */
+/** Values of a variable that turn a flag off. */
 const OFF = new Set(['', '0', 'off', 'no', 'false'])
 
 function optionOf([flags, description, kind, shownDefault]: Row): Option {
@@ -186,22 +186,22 @@ function optionOf([flags, description, kind, shownDefault]: Row): Option {
   if (!option.isBoolean()) option.argParser((text: string) => readBy(kind, text, flags))
   const variable = variableOf(name)
   if (variable === undefined) return option
-  if (option.isBoolean() && OFF.has(env[variable] ?? 'off')) return option // commander takes any value for a yes
+  if (option.isBoolean() && OFF.has(env[variable] ?? 'off')) return option // commander takes any value as true
   return option.env(variable)
 }
 
-/** Kubernetes sets ROOMFILE_PORT like this for a service that is named roomfile: for the clients of that service. */
+/** Kubernetes sets ROOMFILE_PORT like this, for clients of a service that is named roomfile. */
 const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//i
 
-/** The variable that sets an option, if any. PORT and HOST, which other programs read as well, count where ours is not set. */
+/** The variable that sets an option, if any. PORT and HOST, which other programs read as well, count where ROOMFILE_PORT or ROOMFILE_HOST is not set. */
 function variableOf(name: string): string | undefined {
   const { env } = process
   const own = `ROOMFILE_${name}`
   if (name !== 'PORT' && name !== 'HOST') return own
-  const isOfService = name === 'PORT' && SERVICE_ADDRESS.test(env[own] ?? '')
-  if (env[own] !== undefined && !isOfService) return own
-  if (env[name]) return name // an empty one is not set
-  return isOfService ? undefined : own
+  const isServiceAddress = name === 'PORT' && SERVICE_ADDRESS.test(env[own] ?? '')
+  if (env[own] !== undefined && !isServiceAddress) return own
+  if (env[name]) return name // an empty one counts as not set
+  return isServiceAddress ? undefined : own
 }
 
 function version(): string {
@@ -209,7 +209,7 @@ function version(): string {
     try {
       return JSON.parse(readFileSync(url, 'utf8')) as { version: string }
     } catch {
-      return undefined // the compiled server stands one folder deeper than the source
+      return undefined // the compiled server is one folder deeper than the source
     }
   })
   return found.find((manifest) => manifest !== undefined)?.version ?? 'unknown'

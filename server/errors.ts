@@ -1,6 +1,6 @@
 /**
- * Every error a client can get: a stable code, its status, and what it says when nobody knows better.
- * Knows nothing of who throws one or of how a dialect tells it.
+ * All errors that a client can get: the code, the status, the default message and Retry-After of each; and what the system's own errors become.
+ * Does not know where an error is thrown, or how a dialect sends it.
  */
 
 const ERRORS = {
@@ -9,51 +9,51 @@ const ERRORS = {
   bad_room: [400, 'a room is named by 1 to 64 letters, digits, _ or -, and does not begin with -'],
   bad_nick: [
     400,
-    'a nick has 1 to 50 characters, no control characters, none that turns the direction of writing, and no blanks at its ends',
+    'a nick has 1 to 50 characters, without control characters, characters that change the text direction, and spaces at its ends',
   ],
-  bad_cid: [400, 'a cid is a text of 1 to 100 characters'],
+  bad_cid: [400, 'a cid is a string of 1 to 100 characters'],
   bad_timestamp: [400, 'a timestamp is a whole number of milliseconds'],
   bad_wait: [400, 'wait is a number of seconds from 0 to 60'],
   bad_poll: [400, 'poll names rooms with their timestamps: poll=lobby:0,dev:1795219764123'],
-  bad_list: [400, 'the list is asked for by after=NAME and limit=N'],
+  bad_list: [400, 'the parameters of the list are after=NAME and limit=N'],
   bad_presence: [400, 'presence is the version that a poll returned, or 0'],
-  missing_message: [400, 'there is no msg'],
-  bad_message: [400, 'msg is not a text'],
+  missing_message: [400, 'msg is missing'],
+  bad_message: [400, 'msg is not a string'],
   empty_message: [400, 'the message is empty'],
-  no_token: [401, 'a token is needed here: as a bearer, as a Basic password, or by the sign-in page'],
-  foreign_origin: [403, 'pages of other sites may not do this: --cors names those that may'],
+  no_token: [401, 'a token is needed: as a bearer token, as the Basic password, or by the sign-in page'],
+  foreign_origin: [403, 'pages of other sites may not do this, except those of --cors'],
   foreign_host: [
     403,
-    'this server listens on localhost only, and was asked for under another name: behind a proxy, start it with --trust-proxy loopback',
+    'this server listens on localhost only, and the request has another host name: behind a proxy, start it with --trust-proxy loopback',
   ],
   not_found: [404, 'there is nothing at this address'],
-  no_session: [404, 'there is no such session: it has ended, or it never was'],
+  no_session: [404, 'there is no such session: it has ended, or never existed'],
   no_room: [404, 'there is no such room'],
-  method_not_allowed: [405, 'this address does not take this method'],
+  method_not_allowed: [405, 'this address does not support this method'],
   nick_taken: [409, 'the nick is taken'],
-  room_full: [409, 'as many people are in this room as may be'],
-  too_many_rooms: [409, 'there are as many rooms as there may be: only those that are there can be written to'],
+  room_full: [409, 'the room is full'],
+  too_many_rooms: [409, 'the limit of rooms is reached: only existing rooms can be written to'],
   too_large: [413, 'the message is too large'],
   wrong_type: [415, 'post a form, JSON or plain text, in UTF-8'],
   bad_range: [416, 'the file has no such range'],
   too_many_posts: [429, 'too many posts from this address'],
   too_many_new_rooms: [429, 'too many new rooms from this address'],
-  too_many_sessions: [429, 'too many people are here from this address'],
+  too_many_sessions: [429, 'too many sessions from this address'],
   too_many_connections: [429, 'too many connections from this address'],
   too_many_tries: [429, 'too many wrong tokens from this address'],
-  too_many_polls: [429, 'too many polls are parked for this address'],
-  internal: [500, 'something went wrong here'],
+  too_many_polls: [429, 'too many parked polls from this address'],
+  internal: [500, 'the server has failed'],
   not_kept: [500, 'the message could not be written'],
   not_readable: [500, 'the room cannot be read'],
-  too_busy: [503, 'the server has as much to do as it can: try again in a moment'],
-  room_busy: [503, 'another process holds this room'],
+  too_busy: [503, 'the server is too busy: try again in a moment'],
+  room_busy: [503, 'another process has locked this room'],
   no_directory: [503, 'the directory of the rooms cannot be used'],
   disk_full: [507, 'the disk is full'],
 } as const satisfies Record<string, readonly [status: number, message: string]>
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** Errors that are over when others have gone: seconds after which to try again. */
+/** Errors that pass: the seconds after which to try again. */
 const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
   too_busy: 5,
   too_many_posts: 5,
@@ -64,7 +64,7 @@ const RETRY_AFTER: Partial<Record<ErrorCode, number>> = {
   room_busy: 1,
 }
 
-/** An error with a code that clients can rely on; the message is for people. */
+/** An error for a client. Its code is stable, its message is for people. */
 export class RoomfileError extends Error {
   readonly code: ErrorCode
   readonly status: number
@@ -81,7 +81,7 @@ export class RoomfileError extends Error {
   }
 }
 
-/** What a client is told about anything that was thrown: our own errors as they are, all else as `internal`. */
+/** The error that a client gets for what was thrown: a RoomfileError as it is, all else as `internal`. */
 export function toRoomfileError(thrown: unknown): RoomfileError {
   return thrown instanceof RoomfileError ? thrown : new RoomfileError('internal', undefined, { cause: thrown })
 }
@@ -93,16 +93,16 @@ export function isOutOfSpace(thrown: unknown): boolean {
   return OUT_OF_SPACE.has((thrown as NodeJS.ErrnoException).code ?? '')
 }
 
-/** What the system's codes mean to whoever runs the server. */
+/** The system's error codes in words, for the operator of the server. */
 const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'the server may not write there (EACCES)',
+  EACCES: 'the server has no permission to write there (EACCES)',
   EIO: 'the disk reports an error (EIO)',
-  ENOENT: 'its directory, or what it is a link to, is not there (ENOENT)',
-  EPERM: 'the server may not write there (EPERM)',
+  ENOENT: 'its directory, or the target of its link, does not exist (ENOENT)',
+  EPERM: 'the server has no permission to write there (EPERM)',
   EROFS: 'the disk is read-only (EROFS)',
 }
 
-/** An error of the file system as one of ours; `otherwise` says what failed. */
+/** An error of the file system as a RoomfileError. @param otherwise the code for errors that have none of their own */
 export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError {
   if (thrown instanceof RoomfileError) return thrown
   const { code = '', message } = thrown as NodeJS.ErrnoException
@@ -111,7 +111,7 @@ export function fromSystem(thrown: unknown, otherwise: ErrorCode): RoomfileError
   return new RoomfileError(otherwise, `${ERRORS[otherwise][1]}: ${REASONS[code] ?? (code || message)}`, { cause: thrown })
 }
 
-/** A value as a client sent it, in a form that is safe to send back. */
+/** A value that a client sent, shortened and quoted for an error message. */
 export function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 80))
 }

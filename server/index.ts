@@ -1,6 +1,5 @@
 /**
- * The server as a library: a store, the rooms on it, the site on them, and an end that answers everyone.
- * Knows how the parts are put together. Reads no arguments and ends no process: command/serve.ts does.
+ * The server as a library: puts the store, the rooms and the HTTP server together, and closes them in order. Reads no arguments and ends no process: command/serve.ts does.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -24,17 +23,17 @@ export type { Config } from './config.ts'
 export type { Message, MessageId, MessageType, Timestamp } from './room/message.ts'
 export type { Log } from './warn.ts'
 
-/** node_chat says its messages in the request line, where a byte becomes `%3C`. */
+/** node_chat sends messages in the request line, where a byte takes up to three: `%3C`. */
 const LONGEST_ESCAPE = 3
 const OTHER_HEADERS = 16 * 1024
 
 const SILENT: Log = { warn: () => undefined }
 
 export interface Roomfile {
-  /** Where it listens: `http://localhost:8080`. */
+  /** Its address: `http://localhost:8080`. */
   readonly url: string
   readonly port: number
-  /** What it holds at the moment: how many rooms are in memory, and how many bytes of them are kept for convenience (`memory`). */
+  /** How many rooms are in memory, and how many bytes of them can be dropped (`memory`). */
   readonly held: () => { readonly rooms: number; readonly memory: number }
   /** Answers every parked poll, lets commits finish, and stops listening. Resolves when nothing is left open. */
   close(): Promise<void>
@@ -43,9 +42,9 @@ export interface Roomfile {
 /**
  * Starts a server.
  * @param options what differs from the defaults of the command line; `port: 0` takes a free port
- * @param log where it says what is wrong; nowhere if none is given
+ * @param log receives warnings; none are logged without it
  * @param times durations that differ from the usual ones: for tests
- * @throws TypeError for an option that does not exist, or a value that it does not take: before anything is opened
+ * @throws TypeError for an option that does not exist, or an invalid value: before anything is opened
  * @throws the system's error when the directory cannot be used or the port is taken
  * @example
  * const server = await roomfile({ dataDir: '/tmp/rooms', port: 0 })
@@ -96,7 +95,7 @@ export async function roomfile(options: Partial<Config> = {}, log: Log = SILENT,
   }
 }
 
-/** Whose connections are counted: everybody's, but for proxies that are trusted, behind which there are many. */
+/** Whether the connections of an address count as one client's: not those of a trusted proxy, which has many clients. */
 function countsConnections({ rateLimit: postsPerSecond, trustProxy }: Config): (address: string) => boolean {
   const isProxy = proxyAddr.compile([...trustProxy])
   return (address) => postsPerSecond > 0 && !isProxy(address, 0)

@@ -1,9 +1,9 @@
 /**
  * `roomfile follow` and `roomfile post`: a room on the command line.
- * Knows arguments, streams, signals and exit codes; client.ts knows what happens in a room, terminal.ts what is printed.
+ * Knows arguments, streams, signals and exit codes. client/api follows a room and posts to it, terminal.ts prints.
  */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { BAD_USAGE, COULD_NOT, DONE, parsed, UsageError } from './usage.ts'
+import { BAD_USAGE, FAILED, DONE, parsed, UsageError } from './usage.ts'
 import { connect, type Connection, type MessagesEvent, type RoomEvent } from '../../client/api/client.ts'
 import { linesIn, wholeOf, type Text } from './input.ts'
 import { FOUND_AGAIN, noteOfLoss, postAll } from './posting.ts'
@@ -13,7 +13,7 @@ type CommandLine = (argv: readonly string[], terminal?: Terminal) => Promise<num
 
 const PROCESS: Terminal = {
   get input() {
-    return process.stdin // opened when it is asked for: not every command reads
+    return process.stdin // opened only by a command that reads it
   },
   output: process.stdout,
   errors: process.stderr,
@@ -23,28 +23,28 @@ const PROCESS: Terminal = {
 }
 
 const COMMANDS: ReadonlyMap<string, CommandLine> = new Map([
-  ['follow', ending(follow)],
-  ['post', ending(post)],
+  ['follow', withExitCode(follow)],
+  ['post', withExitCode(post)],
 ])
 
-/** How long we take to leave a room that does not answer, in ms. */
+/** How long the command waits until it has left the room, in milliseconds. */
 const LEAVE_MS = 2000
 
 /**
- * The command of a name, undefined when there is none. It resolves to the exit code: 0 done, 1 it could not be done, 2 bad usage;
- * the reason is on standard error by then. It uses the process's own streams and signals, unless it is given others.
+ * The command with this name, undefined when there is none. It resolves to the exit code: 0 done, 1 failed, 2 invalid usage; the reason of a failure is
+ * on standard error. It uses the streams and signals of the process, unless others are passed.
  */
 export function commandNamed(name: string): CommandLine | undefined {
   return COMMANDS.get(name)
 }
 
-function ending(command: (argv: readonly string[], terminal: Terminal) => Promise<number>): CommandLine {
+function withExitCode(command: (argv: readonly string[], terminal: Terminal) => Promise<number>): CommandLine {
   return async (argv, terminal = PROCESS) => {
     try {
       return await command(argv, terminal)
     } catch (error) {
       say(terminal, (error as Error).message)
-      return error instanceof UsageError ? BAD_USAGE : COULD_NOT
+      return error instanceof UsageError ? BAD_USAGE : FAILED
     }
   }
 }
@@ -66,7 +66,7 @@ async function follow(argv: readonly string[], terminal: Terminal): Promise<numb
     ends.abort()
   }
   terminal.onInterrupt(() => ends.abort())
-  // `roomfile follow … | head`: whoever reads us has read enough.
+  // `roomfile follow … | head`: `head` has read enough.
   terminal.output.on('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? ends.abort() : fail(error)))
   const address = addressOf(url)
   const connection = connect(address.url, { room: room ?? address.room ?? 'lobby', token, signal: ends.signal })
@@ -96,7 +96,7 @@ function newestOf({ messages }: MessagesEvent, last: number): MessagesEvent['mes
   return messages.slice(Math.max(0, messages.length - last))
 }
 
-/** What whoever follows should know besides the messages. */
+/** A note for the user about an event; undefined when there is nothing to note. */
 function noteOf(event: RoomEvent, isLost: boolean): string | undefined {
   if (event.type === 'session') return event.error && `you are not in the room any more: ${event.error.message}`
   if (event.type === 'messages') return event.gap ? 'some messages are gone' : event.reset ? 'the room was edited' : undefined
@@ -116,15 +116,15 @@ async function post(argv: readonly string[], terminal: Terminal): Promise<number
   if (!parsed(command, argv)) return DONE
   const [url, room, words] = command.processedArgs as [string, string, string[]]
   const { nick = '', token, lines, tries } = command.opts<{ nick?: string; token?: string; lines?: boolean; tries: number }>()
-  if (lines && words.length > 0) throw new UsageError('--lines reads standard input: there is nothing to do with a text')
+  if (lines && words.length > 0) throw new UsageError('--lines reads standard input: leave out the text')
   const connection = connect(addressOf(url).url, { room, nick, token })
   const { input } = terminal
-  const texts = words.length > 0 ? said(words) : lines ? linesIn(input) : wholeOf(input)
+  const texts = words.length > 0 ? textOf(words) : lines ? linesIn(input) : wholeOf(input)
   const note = (text: string): void => say(terminal, text)
-  return (await postAll(texts, connection, { tries: tries || Infinity, say: note })) ? DONE : COULD_NOT
+  return (await postAll(texts, connection, { tries: tries || Infinity, say: note })) ? DONE : FAILED
 }
 
-async function* said(words: readonly string[]): AsyncGenerator<Text> {
+async function* textOf(words: readonly string[]): AsyncGenerator<Text> {
   yield { text: words.join(' ') }
 }
 
@@ -136,10 +136,10 @@ function commandFor(name: string): Command {
     .helpOption('-h, --help', 'print this help')
 }
 
-/** The address as people have it: with or without `http://`, or the page's, with its room. */
+/** The address as users type it: with or without `http://`, or that of the page, with its room. */
 function addressOf(text: string): { url: string; room: string | undefined } {
   const url = URL.parse(/^https?:\/\//i.test(text) ? text : `http://${text}`)
-  if (!url) throw new UsageError(`${JSON.stringify(text)} is no address`)
+  if (!url) throw new UsageError(`${JSON.stringify(text)} is not an address`)
   const room = url.searchParams.get('room') ?? undefined
   return { url: `${url.origin}${url.pathname}`, room }
 }

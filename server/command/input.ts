@@ -1,15 +1,15 @@
 /**
- * What standard input says, as texts to post: all of it as one, or each of its lines. It is read no faster than it is posted, and no
- * text is kept that is too long. Knows bytes and lines; does not know where they go.
+ * Reads the texts to post from standard input: all of it as one text, or each line. It is read as fast as it is posted, and texts that are too long
+ * are not kept. Knows bytes and lines; does not know where they are posted.
  */
 
-/** The longest text that is read, in bytes: 64 times what a server takes unless it is told otherwise. What is shorter, the server judges. */
+/** The longest text that is read, in bytes: 64 times the default of a server's `--max-message`, which decides about shorter ones. */
 export const MOST_TEXT = 2 ** 20
 
 export interface Text {
   /** Undefined when it is too long. */
   readonly text: string | undefined
-  /** Which line of standard input it is, from 1; undefined when it is the whole message. */
+  /** Its line number, from 1; undefined when it is all of standard input. */
   readonly line?: number
 }
 
@@ -17,9 +17,9 @@ type Input = AsyncIterable<Buffer>
 
 const NEWLINE = 0x0a
 
-/** All of it, without the newlines at its end. */
+/** All of standard input as one text, without the newlines at its end. */
 export async function* wholeOf(input: Input): AsyncGenerator<Text> {
-  const all = new Kept()
+  const all = new TextBuffer()
   for await (const chunk of input) {
     all.add(chunk)
     if (all.isTooLong) break
@@ -27,9 +27,9 @@ export async function* wholeOf(input: Input): AsyncGenerator<Text> {
   yield { text: all.isTooLong ? undefined : all.text.replace(/(?<![\r\n])[\r\n]+$/, '') }
 }
 
-/** Each of its lines that is not blank, as it comes. One that is too long is told of as soon as it is, and read no further than to its end. */
+/** Each line that is not blank, as soon as it is read. One that is too long is reported at once, and skipped to its end. */
 export async function* linesIn(input: Input): AsyncGenerator<Text> {
-  const kept = new Kept()
+  const kept = new TextBuffer()
   let line = 1
   for await (const chunk of input) {
     let rest = chunk
@@ -39,21 +39,21 @@ export async function* linesIn(input: Input): AsyncGenerator<Text> {
       kept.add(end === -1 ? rest : rest.subarray(0, end))
       if (kept.isTooLong && !wasTooLong) yield { line, text: undefined }
       if (end === -1) break
-      if (!kept.isTooLong) yield* said(line, kept.text)
+      if (!kept.isTooLong) yield* textIn(line, kept.text)
       kept.clear()
       line += 1
       rest = rest.subarray(end + 1)
     }
   }
-  if (!kept.isTooLong) yield* said(line, kept.text)
+  if (!kept.isTooLong) yield* textIn(line, kept.text)
 }
 
-function* said(line: number, text: string): Generator<Text> {
+function* textIn(line: number, text: string): Generator<Text> {
   if (text.trim() !== '') yield { line, text: text.replace(/\r$/, '') }
 }
 
-/** The bytes of one text, in one piece. */
-class Kept {
+/** The bytes of one text. */
+class TextBuffer {
   readonly #bytes = Buffer.allocUnsafe(MOST_TEXT)
   #length = 0
 

@@ -1,6 +1,6 @@
 /**
- * Where log lines go: a file that may be full, a pipe whose reader is slow or gone. Knows bytes and system calls, not what a line says.
- * It throws nothing, and nobody waits for it: what cannot be written now is kept, up to a bound, and tried again; lines beyond that are lost.
+ * The output of the log: the disk may be full, the reader of a pipe may be slow or gone. Never throws and never blocks. What cannot be written now is
+ * kept, up to a limit, and retried; lines beyond that are lost. Knows bytes and system calls; does not know what a line says.
  */
 import { write as writeWithCallback, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -9,19 +9,19 @@ import { BUDGETS } from '../budgets.ts'
 const write = promisify(writeWithCallback)
 
 export interface LogOutputOptions {
-  /** The file descriptor that is written to. A pipe is a non-blocking one, or a reader who is slow takes a thread of Node's, and its end waits. */
+  /** The file descriptor to write to. A pipe has to be non-blocking: otherwise a slow reader blocks a thread of Node's pool, and the end of the process. */
   readonly fd: number
-  /** Milliseconds after which what could not be written is tried again; the next line tries it, too. */
+  /** Milliseconds until a failed write is retried. The next line retries it, too. */
   readonly retryMs: number
-  /** Called when lines were lost, once others can be written again. */
+  /** Called with the number of lost lines, when writing is possible again. */
   readonly onLost: (lines: number) => void
 }
 
 export class LogOutput {
   readonly #options: LogOutputOptions
-  /** What is not written yet, in order; the first may be the rest of a line. */
+  /** What is not written yet, in order. The first may be the rest of a line. */
   readonly #waiting: Buffer[] = []
-  /** Bytes that wait or are being written. */
+  /** Bytes that are waiting or being written. */
   #bytes = 0
   #lost = 0
   #isWriting = false
@@ -43,7 +43,7 @@ export class LogOutput {
     if (!this.#isWriting) void this.#writeAll()
   }
 
-  /** Writes what waits, as far as that is possible at once: for a process that ends. */
+  /** Writes synchronously what is possible at once: for a process that ends. */
   writeNow(): void {
     for (let written = 1; written > 0 && this.#waiting.length > 0;) {
       const bytes = this.#take()
@@ -60,7 +60,7 @@ export class LogOutput {
       const bytes = this.#take()
       const written = await write(fd, bytes).then(
         ({ bytesWritten }) => bytesWritten,
-        () => 0, // whatever the reason is, it may be over later
+        () => 0, // whatever the reason is, a retry may succeed
       )
       this.#putBack(bytes, written)
       if (written === 0) {

@@ -1,6 +1,6 @@
 /**
- * Posts texts one after the other: in order, each once, for as long as it takes.
- * Knows which refusal means one text and which means all; does not know where the texts come from (input.ts).
+ * Posts texts one after the other: in order, each once, with retries.
+ * Knows which errors are about one text and which are about all; does not know where the texts come from (input.ts).
  */
 import { RoomError, type Connection } from '../../client/api/client.ts'
 import { MOST_TEXT, type Text } from './input.ts'
@@ -8,17 +8,17 @@ import { MOST_TEXT, type Text } from './input.ts'
 export interface Posting {
   /** How often to try to post one text. */
   readonly tries: number
-  /** Told what whoever posts should know. */
+  /** Called with notes for the user. */
   readonly say: (note: string) => void
 }
 
-/** Refusals of what a text says: others may pass. All else is refused to all. */
-const OF_ONE_TEXT: ReadonlySet<string> = new Set(['too_large', 'bad_message', 'empty_message', 'http_413'])
+/** Errors about one text: others may be accepted. All other errors would come for each text. */
+const ABOUT_ONE_TEXT: ReadonlySet<string> = new Set(['too_large', 'bad_message', 'empty_message', 'http_413'])
 
 /**
- * Posts each of the texts. One that cannot be posted is told of, and the others are posted all the same.
+ * Posts each of the texts. One that the server refuses is reported, and the others are posted.
  * @returns whether all were posted
- * @throws Error when the server refuses all, or has not taken one after so many tries
+ * @throws Error when the server would refuse all, or after so many tries
  */
 export async function postAll(texts: AsyncIterable<Text>, connection: Pick<Connection, 'post'>, { tries, say }: Posting): Promise<boolean> {
   let areAllPosted = true
@@ -30,11 +30,11 @@ export async function postAll(texts: AsyncIterable<Text>, connection: Pick<Conne
   }
   return areAllPosted
 
-  /** Posts a text; resolves to why it was refused, if it was and others may not be. */
+  /** Posts a text. Resolves to the reason when the server refuses this text only. */
   async function refusalOf(text: string, line: number | undefined): Promise<string | undefined> {
     let isLost = false
     const onRetry = (error: Error): void => {
-      if (isLost || isOfPace(error)) return
+      if (isLost || isRateLimit(error)) return
       isLost = true
       say(noteOfLoss(error))
     }
@@ -43,15 +43,15 @@ export async function postAll(texts: AsyncIterable<Text>, connection: Pick<Conne
       if (isLost) say(FOUND_AGAIN)
     } catch (error) {
       const reason = reasonOf(error as Error)
-      if (error instanceof RoomError && OF_ONE_TEXT.has(error.code)) return reason
+      if (error instanceof RoomError && ABOUT_ONE_TEXT.has(error.code)) return reason
       throw new Error(notPosted(line, reason), { cause: error })
     }
     return undefined
   }
 }
 
-/** The server is there, and takes so many posts a second. */
-const isOfPace = (error: Error): boolean => error instanceof RoomError && error.status === 429
+/** The server can be reached, and limits the posts a second: no reason for a note. */
+const isRateLimit = (error: Error): boolean => error instanceof RoomError && error.status === 429
 
 const notPosted = (line: number | undefined, reason: string): string => `${line === undefined ? '' : `line ${line} `}not posted: ${reason}`
 
@@ -59,7 +59,7 @@ export const FOUND_AGAIN = 'connected again'
 
 export const noteOfLoss = (error: Error): string => `no connection, trying again: ${reasonOf(error)}`
 
-/** Why something failed, in words: `fetch` hides the system's reason one level down. */
+/** The reason of a failure as text. For `fetch`, the system's reason is in `cause`. */
 function reasonOf(error: Error): string {
   const { cause } = error as { cause?: { code?: string; message?: string } }
   return error instanceof RoomError ? error.message : (cause?.code ?? cause?.message ?? error.message)

@@ -9,7 +9,7 @@ import { isLoopback, type Config } from '../config.ts'
 import { roomfile, type Roomfile } from '../index.ts'
 import { TIMES } from '../times.ts'
 import { LogOutput } from './log-output.ts'
-import { BAD_USAGE, COULD_NOT, fail } from './usage.ts'
+import { BAD_USAGE, FAILED, fail } from './usage.ts'
 
 /** Runs the server until a signal stops it. Resolves when it listens. */
 export async function serve(config: Config): Promise<void> {
@@ -44,7 +44,7 @@ function isOpenToAll({ host, token }: Config): boolean {
   return !isLoopback(host) && token === undefined
 }
 
-/** What a person needs to know at the start; the last line can be pasted. */
+/** What is printed at the start: the addresses, the directory, and a command to paste. */
 function banner(server: Roomfile, config: Config): string {
   const isOpen = config.host === '0.0.0.0' || config.host === '::'
   const local = isOpen ? `http://localhost:${server.port}` : server.url
@@ -64,17 +64,17 @@ function networkAddresses(): string[] {
   return all.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address)
 }
 
-/** Stops on the first signal as it should be done, on the second at once. */
+/** Stops cleanly on the first signal, at once on the second. */
 function stopOnSignal(server: Roomfile, log: Logger): void {
   let stopping = false
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (stopping) process.exit(COULD_NOT)
+      if (stopping) process.exit(FAILED)
       stopping = true
       log.info(`${signal}: answering parked polls and stopping`)
       server.close().then(
         () => process.exit(0),
-        (error: unknown) => fail(`could not stop cleanly: ${(error as Error).message}`, COULD_NOT),
+        (error: unknown) => fail(`could not stop cleanly: ${(error as Error).message}`, FAILED),
       )
     })
   }
@@ -84,26 +84,28 @@ function stopOnSignal(server: Roomfile, log: Logger): void {
 function reasonOf(error: NodeJS.ErrnoException, config: Config): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `port ${config.port} on ${config.host} is taken: choose another with --port`
+      return `port ${config.port} on ${config.host} is in use: choose another with --port`
     case 'EACCES':
     case 'EROFS':
     case 'EPERM':
-      return error.syscall === 'listen' ? `may not listen on port ${config.port}` : `may not write to ${resolve(config.dataDir)}`
+      return error.syscall === 'listen'
+        ? `no permission to listen on port ${config.port}`
+        : `no permission to write to ${resolve(config.dataDir)}`
     case 'ENOTDIR':
     case 'EEXIST':
       return `${resolve(config.dataDir)} is not a directory`
     case 'EADDRNOTAVAIL':
     case 'EAI_AGAIN':
     case 'ENOTFOUND':
-      return `${config.host} is not an address of this machine: change --host, ROOMFILE_HOST or HOST, where it comes from`
+      return `${config.host} is not an address of this machine: change --host, ROOMFILE_HOST or HOST`
     default:
       return error.message
   }
 }
 
-/** Whether the host is wrong: a bad option, though only the system can tell. */
+/** Errors that mean that the host is an invalid option, which only the system can tell. */
 const BAD_HOST: ReadonlySet<string | undefined> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'ENOTFOUND'])
 
 function cannotRun(error: NodeJS.ErrnoException, config: Config): never {
-  fail(reasonOf(error, config), BAD_HOST.has(error.code) ? BAD_USAGE : COULD_NOT)
+  fail(reasonOf(error, config), BAD_HOST.has(error.code) ? BAD_USAGE : FAILED)
 }

@@ -1,15 +1,15 @@
 /**
- * What is printed: messages, and what we say ourselves. The one place that writes to a terminal or a pipe; whatever comes from outside
- * (texts, nicks, what a server says of itself) is made visible here, so that no terminal obeys it.
+ * Prints messages and notes. Only this file writes to the terminal or pipe. Control characters in all that comes from outside (texts, nicks, error
+ * messages of a server) are made visible here, so that a terminal does not execute them.
  */
 import { styleText } from 'node:util'
 import { jsonEscape, lineOf, type Message } from '../room/message.ts'
 
-/** As wide as the time and the blank behind it: further lines of a message stand below the first, and cannot pass for a message of their own. */
+/** As wide as the time and a space. Further lines of a message are indented, so that they do not look like another message. */
 const INDENT = ' '.repeat('14:05 '.length)
 
-/** What a terminal obeys: controls, the two separators that some take for a newline, and what turns the direction of a text (bidi). */
-const COMMANDS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+/** Control characters, the two separators that some terminals treat as a newline, and characters that change the text direction (bidi). */
+const CONTROLS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 
 const NICK_COLOURS = ['cyan', 'green', 'yellow', 'magenta', 'blue', 'red'] as const
 
@@ -23,12 +23,12 @@ export interface Terminal {
   readonly onInterrupt: (end: () => void) => void
 }
 
-/** Prints a message: in colour where that is a terminal, and NO_COLOR is not set; or as JSON, in one line. */
+/** Prints a message: as text, in colour on a terminal without NO_COLOR; or as JSON, in one line. */
 export function print({ output }: Terminal, message: Message, asJson: boolean): void {
   output.write(`${asJson ? jsonOf(message) : written(message, output)}\n`)
 }
 
-/** Says something about what we do, in one line on standard error. */
+/** Prints a note in one line on standard error. */
 export function say({ errors }: Terminal, text: string): void {
   errors.write(`roomfile: ${visible(text)}\n`)
 }
@@ -43,9 +43,9 @@ function written({ timestamp, type, nick, msg }: Message, stream: NodeJS.Writabl
   return `${at} ${name}: ${visible(msg.replaceAll('\r\n', '\n'), '\n\t').replaceAll('\n', `\n${INDENT}`)}`
 }
 
-/** The message as its line in the file; what a terminal obeys is escaped, and means the same. */
+/** The message as its line in the file, with control characters as JSON escapes. */
 function jsonOf(message: Message): string {
-  return lineOf(message).replace(COMMANDS, jsonEscape)
+  return lineOf(message).replace(CONTROLS, jsonEscape)
 }
 
 function clock(timestamp: number): string {
@@ -55,11 +55,11 @@ function clock(timestamp: number): string {
 }
 
 /**
- * A text that no terminal obeys: each control in it as its picture (ESC is \u241b), what turns the direction by its name (`<U+202E>`).
- * @param kept commands that stay
+ * A text without control characters: each is replaced by its picture (ESC by \u241b), one that changes the text direction by its code (`<U+202E>`).
+ * @param kept control characters that stay
  */
 function visible(text: string, kept = ''): string {
-  return text.replace(COMMANDS, (char) => (kept.includes(char) ? char : pictureOf(char.charCodeAt(0))))
+  return text.replace(CONTROLS, (char) => (kept.includes(char) ? char : pictureOf(char.charCodeAt(0))))
 }
 
 function pictureOf(code: number): string {
@@ -69,7 +69,7 @@ function pictureOf(code: number): string {
   return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`
 }
 
-/** Each nick has a colour of its own, as far as they go. */
+/** A nick always has the same colour. */
 function colourOf(nick: string): (typeof NICK_COLOURS)[number] {
   const sum = Buffer.from(nick).reduce((total, byte) => (total * 31 + byte) % 65_521, 7)
   return NICK_COLOURS[sum % NICK_COLOURS.length] ?? 'cyan'

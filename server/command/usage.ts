@@ -1,9 +1,9 @@
-/** Command lines that make no sense, told in one line. Knows commander; knows no options. */
+/** Invalid command lines, reported in one line, and exit codes. Knows commander; does not know any option. */
 import type { Command } from 'commander'
 
-/** How a command ends, for the scripts that call it. */
+/** Exit codes. */
 export const DONE = 0
-export const COULD_NOT = 1
+export const FAILED = 1
 export const BAD_USAGE = 2
 
 export class UsageError extends Error {}
@@ -36,7 +36,7 @@ export function parsed(command: Command, argv: readonly string[]): boolean {
   }
 }
 
-/** `unknown option '--tokem=x'` without what stands behind the name: that may be the secret of an option that was meant. */
+/** `unknown option '--tokem=x'` without the value: it may be the secret of a misspelled option. */
 function withoutValue(message: string): string {
   const at = message.indexOf("'") + 1
   return `${message.slice(0, at)}${/^(?:--[\w-]*|-.)/.exec(message.slice(at))?.[0] ?? ''}'`

@@ -71,7 +71,7 @@ test('a port that is taken ends it with 1 and says which', async (t) => {
   const { port } = new URL(url)
   const { code, err } = await ended(['-H', '127.0.0.1', '-p', port, await freshDirectory(t)])
   t.is(code, 1)
-  t.regex(err, new RegExp(`port ${port} .*taken`))
+  t.regex(err, new RegExp(`port ${port} .*in use`))
 })
 
 test('a data directory that is a file ends it with 1 and names it', async (t) => {

@@ -90,7 +90,7 @@ test('what cannot be followed ends with 1 and the reason', async (t) => {
   const { url } = await serve(t, { token: 'secret-of-ours' })
   t.like(await ended(['follow', url]), {
     code: 1,
-    err: 'roomfile: a token is needed here: as a bearer, as a Basic password, or by the sign-in page\n',
+    err: 'roomfile: a token is needed: as a bearer token, as the Basic password, or by the sign-in page\n',
   })
   const bad = await ended(['follow', '--token', 'secret-of-ours', url, 'no room'])
   t.is(bad.code, 1)
@@ -143,7 +143,7 @@ test('a token comes by option or variable, and a text by the standard input of a
 
 const failures: readonly [args: readonly string[], code: number, says: RegExp][] = [
   [['post', 'localhost:8080'], 2, /missing.*room/],
-  [['post', 'http://[', 'lobby', 'a'], 2, /"http:\/\/\[" is no address/],
+  [['post', 'http://[', 'lobby', 'a'], 2, /"http:\/\/\[" is not an address/],
   [['post', '--colour', 'localhost', 'lobby', 'a'], 2, /--colour/],
   [['post', '--lines', 'localhost', 'lobby', 'a'], 2, /--lines/],
   [['follow'], 2, /missing.*url/],
