@@ -1,107 +1,107 @@
 /**
- * How much of anything one client can make the server compute, keep or make, where no option says it: one table. Beyond a budget there is a
- * clear error, or less of it. SECURITY.md has them all, with the options, under "Budgets".
+ * Limits on what a client can make the server compute, keep or create, where no option sets them: one table. Beyond a budget there is an error, or a
+ * smaller result. SECURITY.md lists all of them, and the options, under "Budgets".
  */
 export const BUDGETS = {
-  /** Posts of one address that may come at once, as a multiple of `--rate-limit`: a page that was offline sends what it kept. Given back within a minute. */
+  /** Posts of one address in a row, as a multiple of `--rate-limit`: a page that was offline sends what it kept. Counted for a minute. */
   postsBurst: 5,
-  /** Polls parked for one address: an office behind one address, some tabs a person. Each is some 20 KB of memory. */
+  /** Parked polls of one address: an office with one address, and some tabs for each person. Each takes some 20 KB of memory. */
   parkedPolls: 1000,
-  /** Wrong tokens of one address a minute. Nobody can lift it: eight characters are enough only as long as they cannot be tried out. */
+  /** Wrong tokens of one address a minute. No option lifts it: a token of eight characters is safe only if it cannot be guessed by trying. */
   wrongTokens: 10,
-  /** Rooms that one address may make a minute. A room is a file for ever: a person makes some a day, a script some a minute. */
+  /** New rooms of one address a minute. A room is a file that stays: a person makes some a day, a script some a minute. */
   newRooms: 60,
-  /** Sessions of one address, in all rooms together: an office behind one address. Each may be told to all others in its room. */
+  /** Sessions of one address, in all rooms together: an office with one address. Each is announced to all others in its room. */
   sessions: 100,
-  /** The part of the open files that connections may take: the rest is for rooms and their locks. */
+  /** Connections, as a part of the files that the process may open. The rest is for rooms and their locks. */
   connections: 0.75,
-  /** The part of those connections that one address may take, so that no one client has them all. A proxy that is trusted is no client. */
+  /** Connections of one address, as a part of those, so that no client has all of them. A trusted proxy does not count as a client. */
   connectionsOfAddress: 0.5,
-  /** The part of the open files for those beyond, who are let in to be told so. All others are hung up on. */
+  /** Connections beyond these limits that get an error, as a part of the files that the process may open. All others are closed. */
   connectionsTold: 0.05,
   /**
-   * The part of the server's one thread that one address may have for what takes long: HTML that becomes Markdown, and large answers. Two
-   * people who talk meanwhile wait for one such work now and then. An office of 50 people whose editors send HTML needs a twentieth.
+   * The part of the server's one thread that one address may use for expensive work: HTML that becomes Markdown, and large answers. Others wait for
+   * one piece of it now and then. An office of 50 people whose editors send HTML needs a twentieth.
    */
   workShare: 0.25,
-  /** Milliseconds of such work of one address that are done in a row, before the rest of it waits: so long everybody waits at most. */
+  /** Milliseconds of such work of one address that are done in a row. Others wait no longer than this. */
   workAtOnce: 20,
-  /** Posts of one address that wait for it. Each is up to 200 KB of HTML. */
+  /** Posts of one address that wait for such work. Each is up to 200 KB of HTML. */
   workWaiting: 200,
-  /** An answer of so many bytes takes long: the kernel copies a megabyte in half a millisecond. */
+  /** An answer of so many bytes is expensive work: the kernel copies a megabyte in half a millisecond. */
   largeAnswer: 65_536,
-  /** Requests of one address that begin in one turn of the event loop, before all others have had theirs. */
+  /** Requests of one address that begin in one turn of the event loop. */
   requestsInTurn: 2,
-  /** Rooms that polls of one address for many rooms look at, at once: the looks of others come between. */
+  /** Rooms that polls of one address for many rooms look at at the same time. */
   looksAtOnce: 2,
-  /** Rooms on one page of the list: some 60 bytes each, 200 in a script of three bytes a letter. */
+  /** Rooms on one page of the list: some 60 bytes each, or 200 with names of three bytes a letter. */
   listedRooms: 1000,
-  /** Pages of the list that are kept as long as they are true, so that all who ask are told the same bytes. */
+  /** Pages of the list that are kept until they change, so that all requests share their bytes. */
   listPages: 16,
-  /** Room files that are looked at, or read, at once for the list: more would not be faster, and each is an open file. */
+  /** Room files that are read at the same time for the list: more would not be faster, and each is an open file. */
   filesAtOnce: 16,
-  /** Bytes of a room's file that are in memory while its lines are counted. */
+  /** Bytes of a room's file that are in memory at the same time while its lines are counted. */
   countedAtOnce: 65_536,
-  /** Changes of who is in a room that are remembered, for polls that know who was there before them. At 60 bytes each, less than a `who` of everybody. */
+  /** Changes of who is in a room that are remembered, for polls that know an earlier version. At 60 bytes each, they are smaller than a full list. */
   presenceChanges: 256,
-  /** Answers to such polls that are kept, of each room: nearly all who ask know the version before the last change. */
+  /** Answers to such polls that are kept for each room: nearly all polls know the version before the last change. */
   presenceAnswers: 8,
-  /** Of those who are typing, so many are named: no reader wants to know of more. */
+  /** Names of people who are typing. More are not of interest. */
   namedTyping: 20,
-  /** What a rich editor posts and is turned into Markdown. Beyond it the text is kept, and the formatting is not. */
+  /** HTML of a rich-text editor that is turned into Markdown. Beyond it only the text is kept. */
   editorHtml: {
     /** UTF-16 units. A message of 16 KiB in which every word has a mark is half of it. */
     length: 65_536,
-    /** The sum over all tags of the elements that are open at each, with 100 characters of text as a tag. A formatted page of 16 KiB needs half of it. */
+    /** The sum, over all tags, of the number of elements that are open there; 100 characters of text count as a tag. A formatted page of 16 KiB needs half of it. */
     effort: 2500,
-    /** Blanks in a row, but for those that HTML itself takes for one. No editor indents as far. */
+    /** Spaces in a row that HTML does not collapse. No editor indents as far. */
     blanks: 100,
   },
   /**
-   * Bytes of one answer to a poll of a tutorial's client. It is told the rest by its next poll, which it makes at once. A page that shows a
-   * megabyte of text is long enough, and to render it takes less than a second.
+   * Bytes of one answer to a poll of a tutorial's client. It gets the rest by its next poll, which it makes at once. To render a megabyte takes less
+   * than a second.
    */
   dialectAnswer: 1024 * 1024,
   /**
-   * Bytes of such an answer where the messages of one timestamp do not fit into it, for a client whose place is a timestamp: what is beyond
-   * `dialectAnswer` is told as source text, and of what is beyond this only how many there are. As much as half the largest room.
+   * Bytes of such an answer when the messages of one timestamp do not fit, for a client whose cursor is a timestamp. Messages beyond `dialectAnswer` are
+   * sent as source text, and of those beyond this only the number. It is half of the largest room.
    */
   dialectTimestamp: 4 * 1024 * 1024,
-  /** Bytes of answers that each of those protocols keeps ready, for all who stand at one place: nearly all stand at the newest message. */
+  /** Bytes of answers that each of those dialects keeps, for all clients with the same cursor: for nearly all it is the newest message. */
   dialectAnswersKept: 4 * 1024 * 1024,
-  /** Bytes of messages as HTML that are kept, for the next who is told them: a room of 200 messages of some length. */
+  /** Bytes of messages as HTML that are kept for the next poll: a room of 200 long messages. */
   dialectHtmlKept: 16 * 1024 * 1024,
-  /** Sessions of node_chat that ended on purpose, of those from before a restart: their ids are still good otherwise. */
+  /** Remembered sessions of node_chat that were ended by their clients: their ids would be valid otherwise after a restart. */
   partedSessions: 1000,
   /**
-   * Bytes of one answer to a poll for many rooms. Rooms that do not fit are told by the next poll, because their timestamp has not moved.
-   * Four of the largest rooms that the default `--max-file` allows; a room that is larger by itself is told alone.
+   * Bytes of one answer to a poll for many rooms. Rooms that do not fit are in the answer to the next poll, because their timestamp stays the same. It is
+   * four of the largest rooms that the default `--max-file` allows; a larger room is sent alone.
    */
   manyRoomsAnswer: 32 * 1024 * 1024,
   /**
-   * Rooms that the parked polls of one address name together. It is enough for 1,000 polls with 20 rooms each, or 200 with as many as there
-   * may be; 20,000 rooms that nobody wrote to take about 20 MB.
+   * Rooms of all parked polls of one address. It is enough for 1,000 polls with 20 rooms each, or 200 polls with the most rooms. 20,000 empty rooms take
+   * about 20 MB.
    */
   parkedRooms: 20_000,
   /**
-   * Rooms that are looked at in one safety look. With more rooms parked in, each has its turn later: should an event be missed, that is how
-   * late we are. So many take some 30 ms of CPU.
+   * Rooms that are read in one safety look, which takes some 30 ms of CPU. When polls wait in more rooms, the others are read in the next looks, so a
+   * missed event is noticed later.
    */
   safetyLooks: 1000,
-  /** From so many bytes on, files are read one after the other: each takes six times as much memory while it is taken in. */
+  /** Files of at least so many bytes are read one after the other: each takes six times as much memory while it is read. */
   largeFile: 1024 * 1024,
-  /** Bytes that are carried over at once of what a program adds to a file that was replaced. */
+  /** Bytes that are carried over in one step from a replaced file to which a program still writes. */
   carriedAtOnce: 1024 * 1024,
-  /** Lines that left a full room last, which are known again in an older copy of it. Each is some 60 bytes in memory. */
+  /** The last lines that left a full room, which are recognized in an older copy of it. Each takes some 60 bytes of memory. */
   droppedLines: 200,
-  /** Room locks that are held open, each an open file. Beyond it the one that was used the longest ago is closed. */
+  /** Lock files that are kept open. Beyond it, the least recently used one is closed. */
   openLocks: 256,
-  /** Open files of all programs that are looked at, to know who holds a version of a room's file. Beyond it each counts as held. */
+  /** Open files of all programs that are checked for versions of a room's file. Beyond it, each version counts as open. */
   descriptors: 100_000,
-  /** Browsers of mochiweb whose tabs are told together. Of one that is forgotten, which is told something every minute, the tabs may be told it twice. */
+  /** Browsers of mochiweb that are remembered. The tabs of one that is forgotten may get a message twice. */
   mochiwebBrowsers: 10_000,
-  /** Files that are no room's because of their name, and are named in the log: each once. */
+  /** Files with invalid names that are named in the log, each once. */
   misnamedFiles: 100,
-  /** Bytes of log lines that are kept while the log cannot be written: some thousand. Lines beyond are lost, and counted. */
+  /** Bytes of log lines that are kept while the log cannot be written: some thousand lines. Lines beyond are lost, and counted. */
   logKept: 1024 * 1024,
 } as const

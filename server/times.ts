@@ -1,63 +1,63 @@
 /**
- * How long the server waits for anything, in milliseconds: one table. Options of the command line are elsewhere (`--lease`); these are fixed
- * for whoever runs it, and handed in by tests. Each part is given the table and knows its own rows.
+ * All durations of the server, in milliseconds: one table. No option changes them; tests and the library can. Durations that are options are in
+ * config.ts.
  */
 export interface Times {
-  /** "Is typing" is true for this long, unless it is said again. */
+  /** "Is typing" ends after this long, unless it is sent again. */
   readonly typing: number
-  /** A client may take this long to send the head of a request, */
+  /** A client may take this long to send the head of a request. */
   readonly head: number
-  /** and this long for all of it. */
+  /** A client may take this long to send a request. */
   readonly request: number
   /** How often these two are checked. */
   readonly check: number
-  /** On a connection whose client sends a request or takes an answer, nothing may move for this long. */
+  /** A connection on which a request or an answer is being sent is closed when no byte is sent for this long. */
   readonly stall: number
-  /** A connection is kept between two requests. Long polls come one after the other on one connection (Node's own default is 5 s). */
+  /** An idle connection is kept for this long, because long polls reuse one connection (Node's own default is 5 s). */
   readonly keepAlive: number
-  /** When the server stops, a client may take this long to fetch its last answer. */
+  /** When the server stops, a client may take this long to read its last answer. */
   readonly close: number
-  /** How often a room that somebody waits in is read without any event: should one ever be missed, this is how late we are. */
+  /** How often a room in which a poll waits is read without an event, in case one was missed. */
   readonly safetyLook: number
-  /** A file that could not be read is looked at again for the list after this long: no event may tell that it can be. */
+  /** A file that could not be read is read again for the list after this long, because no event may come when it can be read. */
   readonly badFile: number
-  /** An edit, or a last line without a newline, is taken once the file was left alone for this long: editors and slow writers write in steps. */
+  /** An edit, or a last line without a newline, is taken in when the file has not changed for this long: editors and slow writers write in steps. */
   readonly quiet: number
   /** The same, where it is known that no program has the file open to write any more. */
   readonly released: number
-  /** An edit by a program that still has the file open, and not only to add to it, is waited for this long: it may be in the midst of it. */
+  /** An edit by a program that has the file open, and not only to append, is taken in after this long at the latest: it may not be complete. */
   readonly edit: number
-  /** For this long a replaced file is kept, before it is asked whether any program holds it; and between two such questions. */
+  /** A replaced file is kept for this long before it is checked whether a program has it open, and between two such checks. */
   readonly grace: number
-  /** How often replaced files are read again for such late lines. */
+  /** How often replaced files are read again for lines that such a program has added. */
   readonly carry: number
-  /** A file that was made so long ago was not made to change the room as it stands: it is a backup that somebody puts back. */
+  /** A file whose mtime is older than this is not an edit of the present room: it is a backup that somebody restores. */
   readonly backup: number
-  /** How often it is made sure that the watched directory is the one that has the name; without a watch, how often rooms are read. */
+  /** How often it is checked that the watched directory has not been replaced; without a watch, how often rooms are read. */
   readonly directoryLook: number
-  /** A watch that could not be had is not asked for again for this long. */
+  /** A watch that failed is tried again after this long. */
   readonly watchRetry: number
-  /** Another process may hold a room for this long before a post is refused. */
+  /** Another process may hold a room's lock for this long before a post is refused. */
   readonly lock: number
-  /** And for this long before a poll goes on without what was written meanwhile: it is told as soon as the room is free. */
+  /** Another process may hold a room's lock for this long before a poll goes on with what was committed before. */
   readonly readLock: number
-  /** [php] its client gives up after 900 s and can not go on from there: it gets its answer before. */
+  /** [php] its client gives up after 900 s and does not recover: a poll ends before. */
   readonly phpPoll: number
   /** [node_chat] a poll ends, empty, after 30 s. */
   readonly nodeChatPoll: number
-  /** [gevent] a poll waits for ever; its client empties the field that is being written in with each answer, so an empty one comes rarely. */
+  /** [gevent] its polls have no end. Its client clears its input field with each answer, so empty answers are rare. */
   readonly geventPoll: number
   /** [mochiweb] a poll ends after 20 s. */
   readonly mochiwebPoll: number
-  /** [mochiweb] the tabs of one browser are told together: one that was told and does not ask again keeps the others waiting for this long, once. */
+  /** [mochiweb] the tabs of one browser get a message together: they wait this long for a tab that does not poll again, once. */
   readonly mochiwebTab: number
-  /** The tutorials' clients ask again at once after an error. They are held back this long, so that an error that lasts costs little. */
+  /** The tutorials' clients ask again at once after an error. So an error is answered after this long. */
   readonly errorPause: number
-  /** The same warning is not logged again for this long: one line, and not a thousand. */
+  /** The same warning is not logged again for this long. */
   readonly silence: number
-  /** A log that could not be written is tried again after this long. */
+  /** A failed write of the log is retried after this long. */
   readonly logRetry: number
-  /** How often removed lines that are kept aside are looked through for those that are older than `--aside`. */
+  /** How often lines that are kept aside for longer than `--aside` are deleted. */
   readonly expire: number
 }
 
@@ -93,8 +93,8 @@ export const TIMES: Times = {
 }
 
 /**
- * The durations that code hands in, with the usual ones for those that it leaves out.
- * @throws TypeError for one that does not exist, or that is no number of milliseconds
+ * Checks durations, and adds the defaults.
+ * @throws TypeError for one that does not exist, or that is not a number of milliseconds
  */
 export function checkedTimes(times: Partial<Times>): Times {
   for (const [name, ms] of Object.entries(times)) {

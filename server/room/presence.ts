@@ -1,6 +1,6 @@
 /**
- * Who is in a room, and who is typing: leases, not sockets. A poll or a post renews a lease, a parked poll holds it.
- * Lives in memory and knows no messages: that somebody joined or left is told by the room.
+ * Who is in a room, and who is typing. A session is a lease: polls and posts renew it, and it does not end while a poll of it is parked.
+ * Is in memory only. Does not know messages: the room adds those that somebody joined or left.
  */
 import { randomInt, randomUUID } from 'node:crypto'
 import { BUDGETS } from '../budgets.ts'
@@ -12,66 +12,66 @@ import { Waiters, type Deadlines } from './waiters.ts'
 export type SessionId = string
 
 export interface Session {
-  /** Unguessable: whoever knows it speaks under the nick. */
+  /** A secret: who knows it can post under the nick. */
   readonly id: SessionId
   readonly nick: string
 }
 
-/** A moment of who is there. */
+/** Who is in the room, at one moment. */
 export interface Attendance {
-  /** Another number each time that anything here changes; only to be compared. */
+  /** Changes with each change of the attendance; only to be compared. */
   readonly version: number
   readonly who: readonly string[]
-  /** Some of those who are typing: it may be many. */
+  /** Those who are typing, up to a budget. */
   readonly typing: readonly string[]
 }
 
-/** The same, for whoever knows an earlier moment. */
+/** The changes since an earlier version. */
 export interface AttendanceChanges {
   readonly version: number
-  /** The version that these are the changes of: those who left have to be taken away first, then those who came go to the end. */
+  /** The version that these changes apply to: first remove those who left, then append those who came. */
   readonly since: number
   readonly came: readonly string[]
   readonly left: readonly string[]
   readonly typing: readonly string[]
 }
 
-/** Somebody came or left. */
+/** One person who came or left. */
 interface Change {
   readonly version: number
   readonly nick: string
   readonly hasCome: boolean
 }
 
-/** 1 to 50 characters of any script; no control characters, nor those that turn the direction of writing; no separators of lines, no blanks at the ends. */
+/** 1 to 50 characters of any script, without control characters, characters that change the text direction, line separators, and spaces at its ends. */
 const NICK = /^(?!\s)[^\p{Cc}\p{Bidi_Control}\u2028\u2029]{1,50}(?<!\s)$/u
 
 /**
- * The number of the newest change in any room. It begins anywhere, so that one from before a restart is not taken for one of now. No two
- * changes have the same, so that a room that was let go and comes back does not repeat one; and all that nobody came to yet have the first.
+ * The number of the newest change in any room. It starts at a random number, so that a version from before a restart is not valid. All rooms share it, so
+ * that a room that was dropped from memory and comes back does not repeat a version. A room in which nothing changed yet has the first one.
  */
-const NOBODY_CAME = Date.now() * 1000 + randomInt(1000)
-let newest = NOBODY_CAME
+const FIRST_VERSION = Date.now() * 1000 + randomInt(1000)
+let newest = FIRST_VERSION
 
 interface Lease extends Session {
-  /** The client's own id for it, which nobody else knows. */
+  /** The client's own id for it, which is a secret. */
   readonly cid: string | undefined
-  /** Gives the place back that it has among the sessions of its address. */
+  /** Gives back its place among the sessions of its address. */
   readonly giveBack: () => void
-  /** When it ends (monotonic), unless a poll is parked. */
+  /** When it ends (monotonic clock), unless a poll is parked. */
   until: number
   parked: number
-  /** Until when the nick is typing (monotonic). */
+  /** Until when the nick is typing (monotonic clock). */
   typingUntil: number
 }
 
 export interface PresenceOptions {
   readonly leaseMs: number
   readonly typingMs: number
-  /** People that there may be. */
+  /** The most people in the room. */
   readonly most: number
   readonly deadlines: Deadlines
-  /** Called when somebody's lease has run out; the session is gone then. */
+  /** Called when a lease has ended and its session has been removed. */
   readonly expired: (session: Session) => void
 }
 
@@ -81,15 +81,15 @@ export class Presence {
   readonly #options: PresenceOptions
   readonly #leases = new Map<SessionId, Lease>()
   readonly #byNick = new Map<string, Lease>()
-  #version = NOBODY_CAME
+  #version = FIRST_VERSION
   #attendance: Attendance | undefined
-  /** Who came and left since `#known`, oldest first. */
+  /** Who came and left since version `#known`, oldest first. */
   #changes: Change[] = []
-  /** The newest change when this object was made. What happened in the room before, it does not know. */
+  /** The newest change when this object was made. Earlier changes of the room are not known. */
   readonly #made = newest
-  /** The oldest version of which it is known what has changed since. */
+  /** The oldest version since which all changes are known. */
   #known = this.#made
-  /** What is told to those who know a version. */
+  /** The changes since a version, by that version. */
   readonly #told = new Map<number, AttendanceChanges>()
 
   constructor(options: PresenceOptions) {
@@ -104,7 +104,7 @@ export class Presence {
     return this.#version
   }
 
-  /** One object for all who ask, until something changes. */
+  /** The same object for all callers, until something changes. */
   get attendance(): Attendance {
     this.#attendance ??= this.#attend()
     return this.#attendance
@@ -117,9 +117,9 @@ export class Presence {
     return { version: this.#version, who: leases.map(({ nick }) => nick), typing: typing.map(({ nick }) => nick) }
   }
 
-  /** What somebody is told who knows a version: what has changed since, or all where that is not known. One object for all who know the same. */
+  /** The changes since a version, or all of the attendance where they are not known. The same object for all callers with the same version. */
   since(version: number): Attendance | AttendanceChanges {
-    const from = version === NOBODY_CAME ? this.#made : version // nobody was there when it was made either
+    const from = version === FIRST_VERSION ? this.#made : version // nobody was in the room when this object was made
     if (from < this.#known || version > this.#version) return this.attendance
     const told = this.#told.get(version) ?? this.#changesSince(version)
     if (this.#told.size >= BUDGETS.presenceAnswers) this.#told.clear()
@@ -132,7 +132,7 @@ export class Presence {
     const left = new Set<string>()
     for (const { nick, hasCome } of this.#changes.slice(this.#changes.findLastIndex((change) => change.version <= version) + 1)) {
       if (hasCome) came.add(nick)
-      else if (!came.delete(nick)) left.add(nick) // who came and left meanwhile was never there
+      else if (!came.delete(nick)) left.add(nick) // who came and left since is in neither list
     }
     return { version: this.#version, since: version, came: [...came], left: [...left], typing: this.attendance.typing }
   }
@@ -146,8 +146,8 @@ export class Presence {
   }
 
   /**
-   * Takes a nick for a new session. It is taken from this moment on: of two who ask at once, one gets it.
-   * @param takePlace its place among the sessions of its address; without it they are not counted
+   * Begins a session under a nick, which is taken from now on: of two calls at the same time, one gets it.
+   * @param takePlace takes its place among the sessions of its address; without it they are not counted
    * @throws RoomfileError `bad_nick`, `nick_taken`, `room_full`, and what `takePlace` throws
    */
   join(nick: string, cid?: string, takePlace?: TakePlace): Session {
@@ -164,7 +164,7 @@ export class Presence {
     return lease
   }
 
-  /** The session that a client began under this nick and cid, its lease renewed; undefined when there is none. */
+  /** Renews the session with this nick and cid, and returns it; undefined when there is none. */
   again(nick: string, cid: string): Session | undefined {
     const lease = this.#byNick.get(keyOf(nick))
     if (lease?.nick !== nick || lease.cid !== cid) return undefined
@@ -184,7 +184,7 @@ export class Presence {
   }
 
   /**
-   * The session, its lease renewed.
+   * Renews a session, and returns it.
    * @throws RoomfileError `no_session`
    */
   renew(id: SessionId): Session {
@@ -194,7 +194,7 @@ export class Presence {
   }
 
   /**
-   * Holds a session's lease for as long as a poll of it takes.
+   * Runs a poll of a session. Meanwhile its lease does not end.
    * @throws RoomfileError `no_session`, and what the poll throws
    */
   async attend<T>(id: SessionId, poll: () => Promise<T>): Promise<T> {
@@ -209,7 +209,7 @@ export class Presence {
   }
 
   /**
-   * Says that somebody is typing; true for some seconds.
+   * Notes that somebody is typing, for some seconds.
    * @throws RoomfileError `no_session`
    */
   type(id: SessionId): void {
@@ -222,7 +222,7 @@ export class Presence {
     this.#endTyping(lease)
   }
 
-  /** Ends "is typing" at once: what was typed is said. */
+  /** Ends "is typing" at once, because the message was posted. */
   said(id: SessionId): void {
     const lease = this.#lease(id)
     if (lease.typingUntil <= performance.now()) return
@@ -245,7 +245,7 @@ export class Presence {
     lease.until = performance.now() + this.#options.leaseMs
   }
 
-  /** One deadline a session, set again as long as the lease was renewed meanwhile. */
+  /** Ends a session when its lease ends. It has one deadline, which is set again when the lease was renewed. */
   #watch(lease: Lease): void {
     this.#options.deadlines.after(Math.max(0, lease.until - performance.now()), () => {
       if (!this.#leases.has(lease.id)) return
@@ -265,7 +265,7 @@ export class Presence {
     })
   }
 
-  /** @param nick who came or left; nobody where only typing changed */
+  /** @param nick who came or left; undefined when only typing changed */
   #changed(nick?: string, hasCome = false): void {
     this.#version = newest += 1
     this.#attendance = undefined
@@ -277,7 +277,7 @@ export class Presence {
 }
 
 /**
- * A nick that may be used.
+ * Checks a nick.
  * @throws RoomfileError `bad_nick`
  */
 export function checkedNick(nick: unknown): string {
@@ -285,7 +285,7 @@ export function checkedNick(nick: unknown): string {
   return own(nick)
 }
 
-/** Two nicks with one key are the same to the eye, or to whoever reads them aloud: composed alike, and folded (ß is ss, ς is σ). */
+/** Nicks with the same key count as one nick: normalized, and without case (ß is ss, ς is σ). */
 function keyOf(nick: string): string {
   return nick.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC')
 }
