@@ -96,21 +96,21 @@ type Row = readonly [flags: string, description: string, kind: Kind, shownDefaul
 const TABLE: readonly Row[] = [
   ['-p, --port <number>', 'port to listen on; 0 takes a free one', whole(0, 65_535)],
   ['-H, --host <address>', 'address to listen on; 0.0.0.0 lets others in', host],
-  ['--backlog <number>', 'messages that a room keeps; joins and parts are counted apart', whole(1, 1_000_000)],
+  ['--backlog <number>', 'messages that a room keeps; joins and parts are counted separately', whole(1, 1_000_000)],
   ['--max-message <size>', 'the longest message', size, '16k'],
   ['--max-file <size>', 'the largest room file', size, '8m'],
-  ['--max-rooms <number>', 'rooms that there may be before no post makes another', whole(1, 1_000_000)],
-  ['--max-people <number>', 'people that may be in one room', whole(1, 100_000)],
-  ['--memory <size>', 'what may be kept in memory of rooms that can be read again', size, "an eighth of the machine's, 64m to 1024m"],
+  ['--max-rooms <number>', 'the most rooms; at this number, a post cannot make another', whole(1, 1_000_000)],
+  ['--max-people <number>', 'the most people in one room', whole(1, 100_000)],
+  ['--memory <size>', 'memory for rooms that can be read again', size, "an eighth of the machine's, 64m to 1024m"],
   ['--token <secret>', 'a shared secret that every request needs', secret],
   ['--cors <origins>', 'other sites whose pages may read and post: https://example.org,…', origins, 'none'],
   ['--frame-ancestors <origins>', 'sites that may show the page in a frame: self, none, *, https://example.org,…', ancestors, 'self'],
   ['--rate-limit <number>', 'posts a second from one address, or off, which lifts all limits of an address', rate],
   ['--trust-proxy <networks>', 'proxies whose X-Forwarded-For counts: loopback, 10.0.0.0/8, …', networks, 'off'],
-  ['--lease <seconds>', 'how long somebody who fell silent is still here', whole(1, 3600)],
+  ['--lease <seconds>', 'seconds without a request after which a person has left', whole(1, 3600)],
   ['--store <kind>', 'where rooms are kept: file or memory', oneOf('file', 'memory')],
-  ['--aside <duration>', 'how long what an edit removed is kept aside: 12h, 30d, forever or off', duration, '30d'],
-  ['--client <directory>', 'a page of your own, in place of the built-in one', directory],
+  ['--aside <duration>', 'how long lines that an edit removed are kept aside: 12h, 30d, forever or off', duration, '30d'],
+  ['--client <directory>', 'your own page, in place of the built-in one', directory],
   ['--json-logs', 'log lines as JSON', flag],
   ['--quiet', 'no banner, only warnings', flag],
   ['--open', 'open the page in a browser', flag],
@@ -124,12 +124,12 @@ Examples:
   echo hello >> data/lobby.jsonl
 
 Other commands, each with --help (a directory of that name is ./follow):
-  roomfile follow URL [room]        print what is said, as it comes
-  roomfile post URL room [text…]    say something, or what standard input says
+  roomfile follow URL [room]        print messages as they come
+  roomfile post URL room [text…]    post a message, or standard input
   roomfile help [command]           print this help, or that of a command
 
 Every option can also be set as ROOMFILE_<NAME>, such as ROOMFILE_MAX_FILE=16m; a flag wins.
-PORT and HOST count where neither is set. An empty PORT or HOST is one that is not set.`
+PORT and HOST count where neither is set. An empty PORT or HOST counts as not set.`
 
 /**
  * Reads the command line and the environment of this process.

@@ -51,10 +51,10 @@ function withExitCode(command: (argv: readonly string[], terminal: Terminal) => 
 
 async function follow(argv: readonly string[], terminal: Terminal): Promise<number> {
   const command = commandFor('follow')
-    .description('Prints what is said in a room, as it comes. Ctrl-C ends it.')
-    .argument('<url>', 'where roomfile is')
-    .argument('[room]', 'lobby if there is none')
-    .option('-n, --last <number>', 'messages to begin with, of those that the room keeps', whole, 10)
+    .description('Prints the messages of a room, as they come. Ctrl-C ends it.')
+    .argument('<url>', 'address of the server')
+    .argument('[room]', 'the room; lobby without it')
+    .option('-n, --last <number>', 'print so many of the messages that the room keeps', whole, 10)
     .option('--json', 'each message as its line in the file')
   if (!parsed(command, argv)) return DONE
   const [url, room] = command.processedArgs as [string, string | undefined]
@@ -107,12 +107,12 @@ function noteOf(event: RoomEvent, isLost: boolean): string | undefined {
 
 async function post(argv: readonly string[], terminal: Terminal): Promise<number> {
   const command = commandFor('post')
-    .description('Posts a message to a room: the text, or else what standard input says.')
-    .argument('<url>', 'where roomfile is')
+    .description('Posts a message to a room: the text, or else standard input.')
+    .argument('<url>', 'address of the server')
     .argument('<room>', 'the room')
     .argument('[text...]', 'the message')
-    .option('--lines', 'each line of standard input is a message of its own, as it comes')
-    .option('--tries <number>', 'how often to try, with growing pauses; 0 until the server is back', whole, 0)
+    .option('--lines', 'post each line of standard input as a message, as it comes')
+    .option('--tries <number>', 'how often to try, with growing pauses; 0 for ever', whole, 0)
   if (!parsed(command, argv)) return DONE
   const [url, room, words] = command.processedArgs as [string, string, string[]]
   const { nick = '', token, lines, tries } = command.opts<{ nick?: string; token?: string; lines?: boolean; tries: number }>()
@@ -131,7 +131,7 @@ async function* textOf(words: readonly string[]): AsyncGenerator<Text> {
 /** What both commands have. */
 function commandFor(name: string): Command {
   return new Command(`roomfile ${name}`)
-    .option('--nick <name>', 'who you are')
+    .option('--nick <name>', 'your nick')
     .addOption(new Option('--token <secret>', "the server's token").env('ROOMFILE_TOKEN'))
     .helpOption('-h, --help', 'print this help')
 }

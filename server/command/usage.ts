@@ -31,8 +31,8 @@ export function parsed(command: Command, argv: readonly string[]): boolean {
     if (error instanceof UsageError) throw error
     const { code, message } = error as { code?: string; message: string }
     if (code === 'commander.helpDisplayed' || code === 'commander.version') return false
-    const told = code === 'commander.unknownOption' ? withoutValue(message) : message
-    throw new UsageError(told.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
+    const reason = code === 'commander.unknownOption' ? withoutValue(message) : message
+    throw new UsageError(reason.replace(/^error: /, '').replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' '))
   }
 }
 

@@ -111,12 +111,12 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
   }
 }
 
-/** Of one length whatever the text, so that comparing takes the same time. */
+/** All digests have the same length, so a comparison always takes the same time. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-/** The token as `Authorization: Bearer TOKEN`, or as the password of `Basic`, whoever the user. */
+/** The token as `Authorization: Bearer TOKEN`, or as the password of `Basic`, with any user name. */
 function passwordIn(authorization: string): string | undefined {
   const [, scheme = '', credentials = ''] = /^(bearer|basic)\s+(\S.*)$/i.exec(authorization) ?? []
   if (scheme === '') return undefined

@@ -5,7 +5,7 @@
 
 type Wake = () => void
 
-/** Those who wait in one room. In most rooms that is nobody, or one. */
+/** The polls that wait in one room. In most rooms there is none, or one. */
 export class Waiters {
   /** A set from the second one on: a set takes as much memory as all the rest of an empty room. */
   #parked: Wake | Set<Wake> | undefined
@@ -26,7 +26,7 @@ export class Waiters {
     else if (this.#parked instanceof Set) this.#parked.delete(wake)
   }
 
-  /** Ends all waits there are now. Whoever parks while they end waits for the next wake-up. */
+  /** Ends all present waits. A poll that parks while they end waits for the next wake-up. */
   wake(): void {
     const woken = this.#parked
     this.#parked = undefined
@@ -93,7 +93,7 @@ function tickAt(ms: number): number {
 
 /**
  * Waits until one of the rooms is woken, `ms` milliseconds have passed, or the signal is aborted because the client went away.
- * A wake-up is a hint: whoever gets it looks again.
+ * A wake-up is a hint: the poll looks again.
  */
 export function park(rooms: readonly Waiters[], deadlines: Deadlines, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

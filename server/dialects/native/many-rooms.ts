@@ -64,7 +64,7 @@ export interface ManyOptions {
 }
 
 /**
- * One poll for many rooms. The answer has a budget: rooms that do not fit are told by the next poll, since their timestamp has not moved.
+ * One poll for many rooms. The answer has a budget: rooms that do not fit are in the answer to the next poll, because their timestamp stays the same.
  * A room that cannot be polled has its error in the answer, which comes at once then. PROTOCOL.md, "GET /rooms?poll=…".
  */
 export function pollOfMany(questions: readonly Question[], { ms, get, look }: ManyOptions): Poll<Pieces> {
