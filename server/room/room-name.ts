@@ -1,4 +1,7 @@
-/** Room names: what may name a room, and so a file. The one way in from the outside is `roomName()`. */
+/**
+ * Room names: what may name a room, and so a file. The one way in from the outside is `roomName()`.
+ * The page imports this file as well (client/page/room-names.ts): it needs nothing of Node.
+ */
 import { quoted, RoomfileError } from '../errors.ts'
 import { own } from './message.ts'
 
@@ -17,8 +20,13 @@ const NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]{0,63}$/u
 /** What a file system allows for one name (255), less our ending, and some more. */
 const MAX_BYTES = 230
 
+const encoder = new TextEncoder()
+
+/** UTF-8 has at most 3 bytes for a UTF-16 unit: only a long name is encoded to count them. */
+const fits = (name: string): boolean => name.length * 3 <= MAX_BYTES || encoder.encode(name).length <= MAX_BYTES
+
 export function isRoomName(name: string): name is RoomName {
-  return NAME.test(name) && name === name.normalize('NFC') && Buffer.byteLength(name) <= MAX_BYTES
+  return NAME.test(name) && name === name.normalize('NFC') && fits(name)
 }
 
 /** @throws RoomfileError `bad_room` */
