@@ -4,8 +4,9 @@
  */
 import * as fc from 'fast-check'
 import test from 'ava'
-import { commit, EMPTY, newsFrom, standingOf, takeIn, type Backlog, type Limits, type Standing } from '../../server/room/backlog.ts'
+import { commit, EMPTY, newsFrom, standingOf, type Backlog, type Limits, type Standing } from '../../server/room/backlog.ts'
 import { lineOf, readLine, type Draft, type Message } from '../../server/room/message.ts'
+import { takeIn } from '../../server/room/take-in.ts'
 import { tries } from '../helpers/random.ts'
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 2000)

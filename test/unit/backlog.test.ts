@@ -1,7 +1,8 @@
 /** The rules of how a room goes on, without a clock or a file. */
 import test from 'ava'
-import { commit, EMPTY, newsFrom, takeIn, type Backlog, type Found, type Limits, type Standing } from '../../server/room/backlog.ts'
+import { commit, EMPTY, newsFrom, type Backlog, type Limits, type Standing } from '../../server/room/backlog.ts'
 import { lineOf, readLine } from '../../server/room/message.ts'
+import { takeIn, type Found } from '../../server/room/take-in.ts'
 
 const LIMITS: Limits = { backlog: 4, maxMessage: 1000, maxFile: 100_000 }
 const NOW = 1_795_219_764_123

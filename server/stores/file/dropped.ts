@@ -3,9 +3,10 @@
  * for something that its author wrote.
  */
 import { hash } from 'node:crypto'
-import type { Backlog, Found } from '../../room/backlog.ts'
+import type { Backlog } from '../../room/backlog.ts'
 import { BUDGETS } from '../../budgets.ts'
 import { lineOf } from '../../room/message.ts'
+import type { Found } from '../../room/take-in.ts'
 
 export class Dropped {
   /** Their hashes, oldest first. */

@@ -3,7 +3,8 @@
  * Reads, and changes nothing. What follows from the lines is decided in backlog.ts; what is done about it, in committer.ts.
  */
 import { fstatSync } from 'node:fs'
-import { EMPTY, takeIn, type Backlog, type Found, type Limits, type TakenIn } from '../../room/backlog.ts'
+import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'
+import { takeIn, type Found, type TakenIn } from '../../room/take-in.ts'
 import type { Timestamp } from '../../room/message.ts'
 import type { Dropped } from './dropped.ts'
 import { isWholeMs } from './durable.ts'

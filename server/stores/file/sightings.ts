@@ -5,8 +5,9 @@
  */
 import { fstatSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backlog, Found } from '../../room/backlog.ts'
+import type { Backlog } from '../../room/backlog.ts'
 import { lineOf, type Timestamp } from '../../room/message.ts'
+import type { Found } from '../../room/take-in.ts'
 import type { Times } from '../../times.ts'
 import { inVersions } from './disk-runs.ts'
 import type { Descriptor, FileStats } from './durable.ts'

@@ -4,7 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { statSync } from 'node:fs'
-import { NO_FILE, type Found, type Limits } from '../../room/backlog.ts'
+import type { Limits } from '../../room/backlog.ts'
+import { NO_FILE, type Found } from '../../room/take-in.ts'
 import { readLine, type FoundLine, type Timestamp } from '../../room/message.ts'
 import { disk } from './disk.ts'
 import { signatureOf, timestampOf, type Descriptor, type FileStats, type Signature } from './durable.ts'
