@@ -3,19 +3,7 @@
  * whether the file has to be written anew. Pure, as backlog.ts is: no clock, no file, nobody waiting.
  */
 import { isMove, nextTimestamp, sizeOf, trim, type Backlog, type Limits, type Standing } from './backlog.ts'
-import {
-  bytesIn,
-  idOf,
-  isAfter,
-  lineOf,
-  placed,
-  sayingIn,
-  stampOf,
-  type FoundLine,
-  type Message,
-  type Stamp,
-  type Timestamp,
-} from './message.ts'
+import { idOf, isAfter, lineOf, placed, sayingIn, stampOf, type FoundLine, type Message, type Stamp, type Timestamp } from './message.ts'
 
 /** The mtime of a file that is not there. */
 export const NO_FILE: Timestamp = 0
@@ -53,47 +41,171 @@ export interface TakenIn {
 }
 
 /**
- * The backlog of a file that somebody else wrote: another process, whose commits are taken as they stand, or a person, whose lines
- * get their place in the room (PROTOCOL.md, What holds, 5).
+ * The backlog of a file that somebody else wrote (PROTOCOL.md, What holds, 5): another process, whose commits stand as they are, or a person,
+ * whose lines get an id and a timestamp. First each line gets its place, then the messages are compared with those that were known.
+ *
+ * - **Nothing changed**: these are the known messages, and the mtime is the room's timestamp.
+ * - **The room goes on**: there are new messages, all of them behind what was known, and nothing is gone but what commits leave out of a full
+ *   room. At a first look: the file is as a commit left it, and clients were told nothing later.
+ * - **An edit** is everything else: clients start anew.
+ *
+ * The timestamp is the first of these that applies: the next one, if lines at the end are new; the one that another process gave to an edit;
+ * the newest message's, if the room goes on; the file's mtime, if it is later than all before and not in the future; the next one.
+ *
+ * The file is rewritten if a line or its mtime says something else than that, or if it has more than a room keeps.
  * @param known what this process last knew the room to hold; undefined at its first look
  */
 export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limits, now: Timestamp): TakenIn {
   const found = known ? withUnseen(known, asFound, now) : asFound
-  const last = known?.timestamp ?? lastTold(found)
-  const committed = isCommit(found)
-  const shared = known ? sharedWith(known, found, committed, limits) : undefined
-  const kept = shared?.kept ?? []
-  const ceiling = Math.max(now, found.mtime, last) + (known ? 0 : CLOCK_STEP_MS)
-  const places = place(kept.at(-1), found.lines.slice(kept.length), ceiling, shared !== undefined)
-  const fresh = found.lines.length - kept.length - places.length
-  if (known && shared && fresh === 0 && places.length === 0 && found.mtime === last)
+  const { lines, clean, legible, mtime, edited } = found
+  const told = known?.timestamp ?? lastTold(found)
+  const places = placesOf(lines, Math.max(now, mtime, told) + (known ? 0 : CLOCK_STEP_MS))
+  const newest = places.at(-1)?.timestamp ?? 0
+  const latest = Math.max(told, newest, edited)
+  const next = nextTimestamp(latest, now)
+  const messages = messagesOf(lines, places, next, known)
+  const comparison = compare(known?.messages ?? [], messages, limits)
+  const { gone, added } = comparison
+  if (known && gone.length === 0 && added.length === 0 && mtime === told)
     return { backlog: known, rewrite: false, loses: false, edit: false, removed: [] }
 
-  const newest = places.at(-1)?.timestamp ?? kept.at(-1)?.timestamp ?? 0
-  const past = Math.max(last, newest)
-  const isContinuation = shared ? (places[0] ? places[0].timestamp > last : fresh > 0) : !known && committed && found.mtime >= last
-  const edit = !isContinuation
-  const byPeer = found.mtime === found.edited && found.mtime > past
-  const timestamp =
-    fresh > 0 ? nextTimestamp(Math.max(past, found.edited), now) : isContinuation && !byPeer ? newest : timestampOfEdit(found, past, now)
-  const added = found.lines.slice(kept.length).map((line, i) => placed(line.saying, places[i] ?? { timestamp, n: i - places.length }))
-  for (const [i, { stamp }] of found.lines.slice(kept.length).entries()) if (!stamp) byHand.add(added[i] as Message)
-  const messages = [...kept, ...added]
-  const edited = edit ? timestamp : Math.max(known?.edited ?? 0, found.edited)
-  const backlog = { timestamp, messages, edited, dropped: droppedBefore(messages, found, shared) }
+  const isAsCommitted = isCommit(found, messages)
+  const goesOn = known ? isContinuation(known, comparison, isAsCommitted) : isAsCommitted && mtime >= told
+  const hasNewLines = places.length < lines.length
+  const isPeersEdit = edited > Math.max(told, newest) && (mtime === edited || mtime === NO_FILE)
+  const isUsable = mtime > latest && mtime <= now
+  const timestamp = hasNewLines ? next : isPeersEdit ? edited : goesOn ? newest : isUsable ? mtime : next
+  const backlog = {
+    timestamp,
+    messages,
+    edited: goesOn ? Math.max(known?.edited ?? 0, edited) : timestamp,
+    dropped: droppedBefore(known, found, comparison),
+  }
 
-  const removed = known && edit ? missingOf(known.messages, messages) : []
-  const changed = found.lines.filter((line, i) => lineOf(messages[i] as Message) !== line.text)
-  // Another process may keep more than we do; but of what a person put here nothing may fall away with the next post.
+  const isAsWritten = clean && timestamp === mtime && lines.every(({ text }, i) => text === lineOf(messages[i] as Message))
+  // Another process may keep more than we do. But of what a person put here, nothing may fall away with the next post.
+  const kept = known && goesOn && isAsWritten ? backlog : trim(backlog, limits)
+  const rewrite = !isAsWritten || kept.messages.length < messages.length
+  const stays = new Set(kept.messages)
+  const drops = (goesOn ? added : messages).some((message) => !stays.has(message))
+  const changes = lines.some((line, i) => isChanged(line, messages[i] as Message))
+  const loses = rewrite && (drops || changes || !legible)
+  return { backlog: kept, rewrite, loses, edit: !goesOn, removed: known && !goesOn ? missingOf(gone, added) : [] }
+}
+
+/** Up to which timestamp clients may have been told of a room that is looked at for the first time. */
+function lastTold({ mtime, edited, standing }: Found): Timestamp {
+  const isAsEdited = mtime === edited && mtime === standing.timestamp
+  return isAsEdited ? 0 : standing.timestamp // what clients were told last was this edit: it keeps its timestamp
+}
+
+/**
+ * The places of lines. A line that names a place behind those before it keeps that; lines before such a line get the places right behind
+ * their predecessors. The lines at the end have no place: they are new in the room. So is a line that was copied there.
+ * @param ceiling a line that claims a later timestamp than this is not believed
+ */
+function placesOf(lines: readonly FoundLine[], ceiling: Timestamp): Stamp[] {
+  const believed = lines.map(({ stamp }) => (stamp && stamp.timestamp <= ceiling ? stamp : undefined))
+  const first = believed.find((stamp) => stamp !== undefined)
+  let previous: Stamp = { timestamp: Math.max(1, (first?.timestamp ?? 1) - 1), n: -1 }
+  const places: Stamp[] = []
+  for (const [i, stamp] of believed.entries()) {
+    if (!stamp || !isAfter(stamp, previous)) continue
+    while (places.length < i) places.push((previous = behind(previous)))
+    places.push((previous = isAfter(stamp, previous) ? stamp : behind(previous))) // those before it may have taken its place
+  }
+  return places
+}
+
+function behind({ timestamp, n }: Stamp): Stamp {
+  return { timestamp, n: n + 1 }
+}
+
+/** The messages that lines are: the known one where its line stands there unchanged. @param next the timestamp of lines without a place */
+function messagesOf(lines: readonly FoundLine[], places: readonly Stamp[], next: Timestamp, known: Backlog | undefined): Message[] {
+  const before = new Map(known?.messages.map((message) => [message.id, message]))
+  return lines.map(({ text, saying, stamp }, i) => {
+    const message = placed(saying, places[i] ?? { timestamp: next, n: i - places.length })
+    const same = before.get(message.id)
+    if (same && lineOf(same) === text) return same
+    if (!stamp) byHand.add(message)
+    return message
+  })
+}
+
+/** What is in a file, compared with what was known. */
+interface Comparison {
+  /** The oldest message of the file. */
+  readonly first: Message | undefined
+  /** Known messages that are still there. */
+  readonly kept: readonly Message[]
+  /** Known messages that are not there any more. */
+  readonly gone: readonly Message[]
+  /** Messages that were not known. */
+  readonly added: readonly Message[]
+  /** Whether nothing known is left in a full room: then others may have come and gone unseen. */
+  readonly isReplaced: boolean
+}
+
+function compare(known: readonly Message[], messages: readonly Message[], limits: Limits): Comparison {
+  const [before, after] = [new Set(known), new Set(messages)]
+  const kept = known.filter((message) => after.has(message))
+  return {
+    first: messages[0],
+    kept,
+    gone: known.filter((message) => !after.has(message)),
+    added: messages.filter((message) => !before.has(message)),
+    isReplaced: kept.length === 0 && isFull(messages, limits),
+  }
+}
+
+/** Whether a room may have left out what was said: it has as many messages as it keeps; or long ones, of which one that leaves makes much room. */
+function isFull(messages: readonly Message[], limits: Limits): boolean {
   const { said, moves } = sizeOf(messages)
-  const fits = (known !== undefined && isContinuation) || Math.max(said.count, moves.count) <= limits.backlog
-  if (found.clean && changed.length === 0 && timestamp === found.mtime && fits)
-    return { backlog, rewrite: false, loses: false, edit, removed }
-  const trimmed = trim(backlog, limits)
-  const stays = new Set(trimmed.messages)
-  const drops = added.some((message) => !stays.has(message))
-  const misplaces = added.some((message, i) => isChanged(found.lines[kept.length + i] as FoundLine, message))
-  return { backlog: trimmed, rewrite: true, loses: drops || misplaces || !found.legible, edit, removed }
+  return said.count >= limits.backlog || said.bytes + moves.bytes >= limits.maxFile / 2
+}
+
+/** Whether a file is as a commit leaves it: all lines have their places, the last one's timestamp is the mtime, and no edit came later. */
+function isCommit({ lines, clean, mtime, edited }: Found, messages: readonly Message[]): boolean {
+  return clean && messages.at(-1)?.timestamp === mtime && mtime >= edited && lines.every((line, i) => keepsPlace(line, messages[i]))
+}
+
+/** Whether a room goes on from what was known: see `takeIn`. Only a commit leaves messages out. */
+function isContinuation(known: Backlog, { kept, gone, added, isReplaced }: Comparison, isAsCommitted: boolean): boolean {
+  if (added.length === 0 || added.some(({ timestamp }) => timestamp <= known.timestamp)) return false
+  const isComplete = gone.length === 0 && !isReplaced
+  return isComplete || (isAsCommitted && areOldest(gone, kept) && (isReplaced || kept.length > 0 || gone.every(isMove)))
+}
+
+/** Whether a commit may leave these out: the oldest of what was said, with all that stands before it, and the oldest joins and parts of the rest. */
+function areOldest(gone: readonly Message[], kept: readonly Message[]): boolean {
+  return precedes(newestSaid(gone), kept[0]) && precedes(gone.findLast(isMove), kept.find(isMove))
+}
+
+/** Whether one message stands before another, where there are both. */
+function precedes(a: Message | undefined, b: Message | undefined): boolean {
+  return !a || !b || isAfter(stampOf(b), stampOf(a))
+}
+
+function newestSaid(messages: readonly Message[]): Message | undefined {
+  return messages.findLast((message) => !isMove(message))
+}
+
+/** The newest message that is not kept any more. Where that is neither written down nor known, there may be one right before the first. */
+function droppedBefore(known: Backlog | undefined, { mtime, standing }: Found, { first, gone, isReplaced }: Comparison): Timestamp {
+  if (mtime === standing.timestamp) return standing.dropped
+  if (!known || isReplaced) return first?.timestamp ?? 0
+  return newestSaid(gone)?.timestamp ?? known.dropped
+}
+
+/** Whether a line names the place that its message has. */
+function keepsPlace({ stamp }: FoundLine, message: Message | undefined): boolean {
+  return stamp !== undefined && idOf(stamp) === message?.id
+}
+
+/** Whether a line says something that the message it became does not. */
+function isChanged(line: FoundLine, message: Message): boolean {
+  return !line.whole || (line.stamp !== undefined && !keepsPlace(line, message))
 }
 
 /**
@@ -103,23 +215,22 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
  */
 function withUnseen(known: Backlog, found: Found, now: Timestamp): Found {
   const { seen = Infinity } = found
-  if (seen === Infinity) return found
-  const there = new Set(found.lines.flatMap(({ stamp }) => (stamp ? [idOf(stamp)] : [])))
-  const missing = known.messages.filter(({ id, timestamp }) => timestamp > seen && timestamp <= now && !there.has(id))
-  if (missing.length === 0) return found
-  const mine = missing.filter((message) => byHand.has(message))
+  const there = new Set(found.lines.map(({ stamp }) => stamp && idOf(stamp)))
+  const unseen = new Set(known.messages.filter(({ id, timestamp }) => timestamp > seen && timestamp <= now && !there.has(id)))
+  if (unseen.size === 0) return found
   const lines = found.lines.map((line) => {
-    const at = line.stamp ? -1 : mine.findIndex((message) => whatIsSaid(message) === JSON.stringify(line.saying))
-    return at === -1 ? line : asLine(mine.splice(at, 1)[0] as Message)
+    const isIt = (message: Message): boolean => byHand.has(message) && whatIsSaid(message) === JSON.stringify(line.saying)
+    const same = line.stamp ? undefined : unseen.values().find(isIt)
+    if (!same) return line
+    unseen.delete(same)
+    return asLine(same)
   })
-  const unseen = missing.filter((message) => !byHand.has(message) || mine.includes(message))
-  const newLines = lines.length - 1 - lines.findLastIndex(({ stamp }) => stamp)
-  const merged: FoundLine[] = []
-  for (const line of lines.slice(0, lines.length - newLines)) {
-    while (line.stamp && unseen[0] && isAfter(line.stamp, stampOf(unseen[0]))) merged.push(asLine(unseen.shift() as Message))
-    merged.push(line)
+  for (const message of unseen) {
+    const next = lines.findIndex(({ stamp }) => stamp && isAfter(stamp, stampOf(message)))
+    const firstNew = lines.findLastIndex(({ stamp }) => stamp) + 1
+    lines.splice(next === -1 ? firstNew : next, 0, asLine(message))
   }
-  return { ...found, lines: [...merged, ...unseen.map(asLine), ...lines.slice(lines.length - newLines)], clean: false }
+  return { ...found, lines, clean: false }
 }
 
 /** A message as its line would be read. */
@@ -127,7 +238,7 @@ function asLine(message: Message): FoundLine {
   return { text: lineOf(message), saying: sayingIn(message), stamp: stampOf(message), whole: true }
 }
 
-/** Those of the messages that say what none of the others says, wherever it stands now. */
+/** Those of the messages that say what none of the others says. */
 function missingOf(messages: readonly Message[], others: readonly Message[]): Message[] {
   const times = new Map<string, number>()
   for (const message of others) times.set(whatIsSaid(message), (times.get(whatIsSaid(message)) ?? 0) + 1)
@@ -143,93 +254,4 @@ const byHand = new WeakSet<Message>()
 
 function whatIsSaid(message: Message): string {
   return JSON.stringify(sayingIn(message))
-}
-
-/** Whether a file is as a commit leaves it: stamps rising from line to line, the last of them the mtime (PROTOCOL.md, What holds, 2). */
-function isCommit({ lines, clean, mtime, edited }: Found): boolean {
-  const rising = lines.every(({ stamp }, i) => stamp && (i === 0 || isAfter(stamp, lines[i - 1]?.stamp ?? stamp)))
-  return clean && rising && lines.at(-1)?.stamp?.timestamp === mtime && mtime >= edited
-}
-
-interface Shared {
-  readonly kept: readonly Message[]
-  readonly dropped: Timestamp
-}
-
-/**
- * The known messages that a file still starts with, or undefined when it does not go on from what is known. Another process may have left
- * out the oldest of what was said, with all that stands before it, and the oldest joins and parts among the rest.
- */
-function sharedWith(known: Backlog, { lines }: Found, committed: boolean, limits: Limits): Shared | undefined {
-  const { messages } = known
-  const [kept, out]: [Message[], Message[]] = [[], []]
-  for (const message of messages) (lineOf(message) === lines[kept.length]?.text ? kept : out).push(message)
-  const isFull = lines.filter(({ saying }) => !isMove(saying)).length >= limits.backlog
-  if (out.length === 0 && !(messages.length === 0 && isFull)) return { kept, dropped: known.dropped }
-  // Only a commit leaves old messages out: then others must have come, behind those that are known, and the room must be full of them.
-  const next = lines[kept.length]?.stamp
-  if (!committed || !next) return undefined
-  if (kept.length === 0 && !isFull && out.some((message) => !isMove(message)) && bytesOfLines(lines) < limits.maxFile / 2) return undefined
-  const said = out.findLast((message) => !isMove(message))
-  if (!precedes(said, kept[0]) || !precedes(out.findLast(isMove), kept.find(isMove))) return undefined
-  if (kept.at(-1) !== messages.at(-1) || messages.length === 0) {
-    if (next.timestamp <= known.timestamp) return undefined
-  }
-  const isAllGone = kept.length === 0 && (said !== undefined || isFull)
-  return { kept, dropped: isAllGone ? next.timestamp : (said?.timestamp ?? known.dropped) }
-}
-
-function bytesOfLines(lines: readonly FoundLine[]): number {
-  return lines.reduce((bytes, { text }) => bytes + bytesIn(text) + 1, 0)
-}
-
-/** Whether one message stands before another, where there are both. */
-function precedes(a: Message | undefined, b: Message | undefined): boolean {
-  return !a || !b || isAfter(stampOf(b), stampOf(a))
-}
-
-/**
- * The places of lines behind `previous`: a line keeps the one it names where that is in order, and gets one right behind its predecessor
- * where a later line has a place. The lines that are left over at the end are new in the room.
- * @param ceiling a line that claims a later timestamp than this is not believed
- * @param isContinuation whether the room goes on from what is known: then a line out of order is one that was copied here, and so is new
- */
-function place(previousMessage: Message | undefined, lines: readonly FoundLine[], ceiling: Timestamp, isContinuation: boolean): Stamp[] {
-  const believed = lines.map(({ stamp }) => (stamp && stamp.timestamp <= ceiling ? stamp : undefined))
-  const first = believed.find((stamp) => stamp !== undefined)
-  const places: Stamp[] = []
-  let previous = previousMessage ? stampOf(previousMessage) : { timestamp: Math.max(1, (first?.timestamp ?? 1) - 1), n: -1 }
-  const behind = (): Stamp => ({ timestamp: previous.timestamp, n: previous.n + 1 })
-  for (const [i, stamp] of believed.entries()) {
-    if (!stamp || (isContinuation && !isAfter(stamp, previous))) continue
-    while (places.length < i) places.push((previous = behind()))
-    places.push((previous = isAfter(stamp, previous) ? stamp : behind()))
-  }
-  return places
-}
-
-/**
- * The timestamp of an edit: the file's own mtime where that is later than all before it, or where another process has settled on it; and what
- * that has settled on where there is no file.
- */
-function timestampOfEdit({ mtime, edited }: Found, past: Timestamp, now: Timestamp): Timestamp {
-  if (mtime === NO_FILE && edited > past) return edited
-  const usable = mtime > past && (mtime === edited || (mtime > edited && mtime <= now))
-  return usable ? mtime : nextTimestamp(Math.max(past, edited), now)
-}
-
-/** Up to which timestamp clients may have been told of a room that is looked at for the first time. */
-function lastTold({ mtime, edited, standing }: Found): Timestamp {
-  const isAsEdited = mtime !== NO_FILE && mtime === edited && mtime === standing.timestamp
-  return isAsEdited ? 0 : standing.timestamp // how `timestampOfEdit` knows the timestamp that another process gave to an edit
-}
-
-/** The newest message that is not kept any more; where nobody wrote it down for this version of the file, there may be one right before the first. */
-function droppedBefore([first]: readonly Message[], { mtime, standing }: Found, shared: Shared | undefined): Timestamp {
-  return mtime === standing.timestamp ? standing.dropped : (shared?.dropped ?? first?.timestamp ?? 0)
-}
-
-/** Whether a line says something that the message it became does not. */
-function isChanged({ whole, stamp }: FoundLine, message: Message): boolean {
-  return !whole || (stamp !== undefined && message.id !== idOf(stamp))
 }
