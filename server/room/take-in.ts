@@ -72,7 +72,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
   const isAsCommitted = isCommit(found, messages)
   const goesOn = known ? isContinuation(known, comparison, isAsCommitted) : isAsCommitted && mtime >= told
   const hasNewLines = places.length < lines.length
-  const isPeersEdit = edited > Math.max(told, newest) && (mtime === edited || mtime === NO_FILE)
+  const isPeersEdit = edited > told && edited === latest && (mtime === edited || mtime === NO_FILE)
   const isUsable = mtime > latest && mtime <= now
   const timestamp = hasNewLines ? next : isPeersEdit ? edited : goesOn ? newest : isUsable ? mtime : next
   const backlog = {

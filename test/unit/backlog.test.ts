@@ -176,6 +176,15 @@ test('take in: an edit that another process settled behind messages that are new
   t.true(newsFrom(taken.backlog, first.timestamp)?.reset)
 })
 
+test('take in: an edit with a new line at the end has the timestamp that the first process gave it', (t) => {
+  const known = said('a', 'b')
+  const [a = ''] = linesOf(known)
+  const settled = takeIn(known, found([a, 'new'], NOW + 700), LIMITS, NOW + 5000).backlog
+  const peer = takeIn(known, found(linesOf(settled), settled.timestamp, { edited: settled.edited }), LIMITS, NOW + 6000)
+  t.deepEqual([peer.rewrite, peer.backlog.timestamp, peer.backlog.edited], [false, settled.timestamp, settled.edited])
+  t.true(newsFrom(peer.backlog, known.timestamp)?.reset)
+})
+
 test('take in: after a restart with the clock set back, what was written before is believed', (t) => {
   const backlog = said('a', 'b')
   const taken = takeIn(undefined, found([...linesOf(backlog), 'by hand'], NOW - 3_600_000), LIMITS, NOW - 3_600_000)
