@@ -82,15 +82,20 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
     dropped: droppedBefore(known, found, comparison),
   }
 
-  const isAsWritten = clean && timestamp === mtime && lines.every(({ text }, i) => text === lineOf(messages[i] as Message))
+  const isAsWritten = clean && legible && timestamp === mtime && lines.every(({ text }, i) => text === lineOf(messages[i] as Message))
   // Another process may keep more than we do. But of what a person put here, nothing may fall away with the next post.
   const kept = known && goesOn && isAsWritten ? backlog : trim(backlog, limits)
   const rewrite = !isAsWritten || kept.messages.length < messages.length
   const stays = new Set(kept.messages)
   const drops = (goesOn ? added : messages).some((message) => !stays.has(message))
   const changes = lines.some((line, i) => isChanged(line, messages[i] as Message))
-  const loses = rewrite && (drops || changes || !legible)
-  return { backlog: kept, rewrite, loses, edit: !goesOn, removed: known && !goesOn ? missingOf(gone, added) : [] }
+  return {
+    backlog: kept,
+    rewrite,
+    loses: drops || changes || !legible,
+    edit: !goesOn,
+    removed: known && !goesOn ? missingOf(gone, added) : [],
+  }
 }
 
 /** Up to which timestamp clients may have been told of a room that is looked at for the first time. */

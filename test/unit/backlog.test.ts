@@ -201,6 +201,7 @@ test('take in: only what a person wrote and cannot stay counts as lost', (t) => 
     [[...linesOf(known), 'x'.repeat(1001)], true],
     [[...linesOf(known), '', 'after an empty line'].filter((line) => line !== ''), false, { clean: false }],
     [[...linesOf(known), 'caf\ufffd'], true, { clean: false, legible: false }],
+    [linesOf(known).map((line) => line.replace('"d"', '"caf\ufffd"')), true, { legible: false }],
   ]
   for (const [lines, loses, more] of cases)
     t.is(takeIn(known, found(lines, NOW + 700, more), LIMITS, NOW + 5000).loses, loses, lines.at(-1))
