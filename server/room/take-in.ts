@@ -2,7 +2,7 @@
  * What it means that somebody else wrote a room's file: whether the room goes on, or was edited; which id and timestamp each line gets; and
  * whether the file has to be written anew. Pure, as backlog.ts is: no clock, no file, nobody waiting.
  */
-import { isMove, nextTimestamp, sizeOf, trim, type Backlog, type Limits, type Standing } from './backlog.ts'
+import { EMPTY, isMove, nextTimestamp, sizeOf, trim, type Backlog, type Limits, type Standing } from './backlog.ts'
 import { idOf, isAfter, lineOf, placed, sayingIn, stampOf, type FoundLine, type Message, type Stamp, type Timestamp } from './message.ts'
 
 /** The mtime of a file that is not there. */
@@ -70,7 +70,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
     return { backlog: known, rewrite: false, loses: false, edit: false, removed: [] }
 
   const isAsCommitted = isCommit(found, messages)
-  const goesOn = known ? isContinuation(known, comparison, isAsCommitted) : isAsCommitted && mtime >= told
+  const goesOn = known ? isContinuation(known, comparison, isAsCommitted) : isAsCommitted && mtime >= told && mtime > EMPTY.timestamp
   const hasNewLines = places.length < lines.length
   const isPeersEdit = edited > told && edited === latest && (mtime === edited || mtime === NO_FILE)
   const isUsable = mtime > latest && mtime <= now
