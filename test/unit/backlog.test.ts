@@ -1,7 +1,7 @@
 /** The rules of how a room goes on, without a clock or a file. */
 import test from 'ava'
 import { commit, EMPTY, newsFrom, type Backlog, type Limits, type Standing } from '../../server/room/backlog.ts'
-import { lineOf, readLine } from '../../server/room/message.ts'
+import { lineOf, readLine, type Message } from '../../server/room/message.ts'
 import { takeIn, type Found } from '../../server/room/take-in.ts'
 
 const LIMITS: Limits = { backlog: 4, maxMessage: 1000, maxFile: 100_000 }
@@ -72,6 +72,50 @@ test('take in: at the first look, an mtime that is no message tells of an edit',
   t.deepEqual([rewrite, edit], [false, true])
 })
 
+test('take in: at the first look, a file that is older than what clients were told is an edit, also with the clock behind', (t) => {
+  const [before, after] = [said('a'), said('a', 'b')]
+  const standing = { timestamp: after.timestamp, dropped: 0 }
+  const { backlog, rewrite, edit } = takeIn(undefined, found(linesOf(before), before.timestamp, { standing }), LIMITS, NOW - 5000)
+  t.deepEqual([backlog.timestamp, rewrite, edit], [after.timestamp + 1, true, true])
+  t.true(newsFrom(backlog, after.timestamp)?.reset)
+})
+
+test('take in: at the first look, a file with the timestamp of a room that nobody wrote to is an edit', (t) => {
+  const line = lineOf({ id: `${EMPTY.timestamp}-0`, timestamp: EMPTY.timestamp, type: 'msg', nick: '', msg: 'a' })
+  const { backlog } = takeIn(undefined, found([line], EMPTY.timestamp), LIMITS, NOW)
+  t.like(newsFrom(backlog, EMPTY.timestamp), { timestamp: NOW, reset: true, messages: backlog.messages })
+})
+
+test('take in: at the first look, a file that is not as a commit left it is an edit', (t) => {
+  const { messages, timestamp } = said('a', 'b')
+  const [a = '', b = ''] = messages.map(lineOf)
+  const cases: readonly [lines: string[], more?: Partial<Found>][] = [
+    [[a, b], { clean: false }],
+    [[a, b], { edited: timestamp + 1 }],
+    [['a', b]],
+    [[]],
+  ]
+  for (const [lines, more] of cases) t.true(takeIn(undefined, found(lines, timestamp, more), LIMITS, NOW + 5000).edit)
+})
+
+test('take in: at the first look, an edit keeps the timestamp that clients were told', (t) => {
+  const { messages } = said('a', 'b')
+  const edited = NOW + 900
+  const standing = { timestamp: edited, dropped: NOW - 1 }
+  const { backlog, rewrite } = takeIn(undefined, found(messages.map(lineOf), edited, { edited, standing }), LIMITS, NOW + 5000)
+  t.deepEqual([backlog, rewrite], [{ timestamp: edited, messages, edited, dropped: standing.dropped }, false])
+})
+
+test('take in: at the first look, of more lines than a room keeps the oldest leave it, and are kept aside', (t) => {
+  const { messages, timestamp } = ['a', 'b', 'c', 'd', 'e', 'f'].reduce(
+    (room, msg, n) => commit(room, [{ msg }], { ...LIMITS, backlog: 8 }, NOW + n).backlog,
+    EMPTY,
+  )
+  const taken = takeIn(undefined, found(messages.map(lineOf), timestamp), LIMITS, NOW + 5000)
+  t.like(taken, { rewrite: true, loses: true, edit: false })
+  t.deepEqual(textsOf(taken.backlog), ['c', 'd', 'e', 'f'])
+})
+
 test('take in: nothing changed but the inode', (t) => {
   const backlog = said('a', 'b')
   t.is(takeIn(backlog, found(linesOf(backlog), backlog.timestamp), LIMITS, NOW + 5000).backlog, backlog)
@@ -97,6 +141,44 @@ test('take in: when others wrote so much that nothing known is left, clients hav
   }
 })
 
+test('take in: what another process keeps beyond our limit stays', (t) => {
+  const known = said('a', 'b', 'c', 'd')
+  const other = commit(known, [{ msg: 'e' }], { ...LIMITS, backlog: 8 }, NOW + 100).backlog
+  const taken = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
+  t.deepEqual(taken, { backlog: other, rewrite: false, loses: false, edit: false, removed: [] })
+})
+
+test('take in: long messages of others push out all that is known, as many messages do', (t) => {
+  const limits = { ...LIMITS, backlog: 100, maxFile: 5000 }
+  const known = said('a')
+  const other = commit(known, [{ msg: 'x'.repeat(900) }, { msg: 'y'.repeat(900) }, { msg: 'z'.repeat(900) }], limits, NOW + 100).backlog
+  const long = { ...other, messages: other.messages.slice(1) }
+  const { backlog, edit } = takeIn(known, found(linesOf(long), long.timestamp), limits, NOW + 5000)
+  t.false(edit)
+  t.like(newsFrom(backlog, known.timestamp), { gap: true, messages: long.messages })
+})
+
+test('take in: what only a commit may do is an edit in a file that is not as a commit left it', (t) => {
+  const known = said('a', 'b', 'c')
+  const other = ['d', 'e'].reduce((room, msg, n) => commit(room, [{ msg }], LIMITS, NOW + 100 + n).backlog, known)
+  const lines = linesOf(other)
+  const cases: readonly [lines: string[], mtime: number, more?: Partial<Found>][] = [
+    [lines, other.timestamp + 1],
+    [lines, other.timestamp, { clean: false }],
+    [lines, other.timestamp, { edited: other.timestamp + 1 }],
+    [[...lines.slice(0, -1), 'by hand'], other.timestamp],
+    [lines.slice(3), other.timestamp], // all that was known is gone, and the room is not full
+    [[lines[0] ?? '', lines[2] ?? '', lines[3] ?? ''], other.timestamp], // b and d are gone, and a is there
+  ]
+  for (const [there, mtime, more] of cases) {
+    const before =
+      there[0] === lines[0] && there.length === 3 ? commit(said('a', 'b', 'c'), [{ msg: 'd' }], LIMITS, NOW + 100).backlog : known
+    t.true(takeIn(before, found(there, mtime, more), LIMITS, NOW + 5000).edit)
+  }
+  const full = Array.from({ length: 4 }, (_, n) => `line ${n}`)
+  t.true(takeIn(EMPTY, found(full, NOW), LIMITS, NOW + 5000).edit)
+})
+
 test('take in: lines at the end are new messages of one new timestamp', (t) => {
   const known = said('a')
   const { backlog, rewrite, edit, loses } = takeIn(
@@ -112,6 +194,29 @@ test('take in: lines at the end are new messages of one new timestamp', (t) => {
   ])
 })
 
+test('take in: lines at the end that were copied from above are new messages', (t) => {
+  const known = said('a', 'b')
+  const [a = '', b = ''] = linesOf(known)
+  const { backlog, edit } = takeIn(known, found([a, b, a], NOW + 700), LIMITS, NOW + 5000)
+  t.false(edit)
+  t.deepEqual(
+    backlog.messages.map(({ id }) => id),
+    [`${NOW}-0`, `${NOW + 10}-0`, `${NOW + 5000}-0`],
+  )
+})
+
+test('take in: what was written down of earlier edits and of messages that are not kept holds on', (t) => {
+  const known = { ...said('a'), edited: NOW - 5, dropped: NOW - 3 }
+  const { backlog } = takeIn(known, found([...linesOf(known), 'b'], NOW + 700), LIMITS, NOW + 5000)
+  t.like(backlog, { edited: NOW - 5, dropped: NOW - 3 })
+  const standing = { timestamp: NOW + 700, dropped: NOW - 1 }
+  const edited = NOW - 2
+  t.like(takeIn(known, found([...linesOf(known), 'b'], NOW + 700, { edited, standing }), LIMITS, NOW + 5000).backlog, {
+    edited,
+    dropped: NOW - 1,
+  })
+})
+
 test('take in: a line that was put between two gets a place between them, and nobody else moves', (t) => {
   const known = said('a', 'b', 'c')
   const [a = '', b = '', c = ''] = linesOf(known)
@@ -125,6 +230,76 @@ test('take in: a line that was put between two gets a place between them, and no
   t.true(newsFrom(backlog, known.timestamp)?.reset)
 })
 
+test('take in: lines that were put before the first, or where no place is free, get places of their own', (t) => {
+  const known = commit(EMPTY, [{ msg: 'a' }, { msg: 'b' }], LIMITS, NOW).backlog
+  const [a = '', b = ''] = linesOf(known)
+  const { backlog } = takeIn(known, found(['first', a, 'between', b], NOW + 700), LIMITS, NOW + 5000)
+  t.deepEqual(textsOf(backlog), ['first', 'a', 'between', 'b'])
+  t.deepEqual(
+    backlog.messages.map(({ id }) => id),
+    [`${NOW - 1}-0`, `${NOW}-0`, `${NOW}-1`, `${NOW}-2`],
+  )
+})
+
+test('take in: the timestamp of an edit is later than all before, whatever the mtime says', (t) => {
+  const known = { ...said('a', 'b'), edited: NOW + 10 }
+  const [a = '', b = ''] = linesOf(known)
+  const later = lineOf({ id: `${NOW + 40}-0`, timestamp: NOW + 40, type: 'msg', nick: '', msg: 'c' })
+  const cases: readonly [lines: string[], mtime: number, edited: number, least: number][] = [
+    [[b], NOW + 10, NOW + 10, NOW + 11], // the mtime is as it was before
+    [[b, later], NOW + 30, NOW + 10, NOW + 41],
+    [[b, later], NOW + 30, NOW + 30, NOW + 41],
+    [[b], 1, NOW + 30, NOW + 31], // changed again after another process had taken it in
+  ]
+  for (const [lines, mtime, edited, least] of cases) {
+    const { backlog, edit } = takeIn(known, found(lines, mtime, { edited }), LIMITS, NOW + 45)
+    t.deepEqual([edit, Math.max(least, backlog.timestamp)], [true, backlog.timestamp])
+  }
+  const gone = takeIn(known, found([], 0, { edited: NOW + 30 }), LIMITS, NOW + 5000)
+  t.is(gone.backlog.timestamp, NOW + 30, 'another process has taken in that the file is gone')
+  t.is(takeIn(known, found([a], NOW + 700), LIMITS, NOW + 5000).backlog.timestamp, NOW + 700)
+})
+
+test('take in: an edit whose bytes are not as the server writes them is rewritten, with the mtime that it has', (t) => {
+  const known = said('a', 'b')
+  const [a = ''] = linesOf(known)
+  const { backlog, rewrite, loses } = takeIn(known, found([a], NOW + 700, { clean: false }), LIMITS, NOW + 5000)
+  t.deepEqual([backlog.timestamp, rewrite, loses], [NOW + 700, true, false])
+})
+
+test('take in: only what an edit took away counts as removed', (t) => {
+  const known = said('x', 'a', 'x', 'b')
+  const [x = '', a = '', , b = ''] = linesOf(known)
+  const removedBy = (lines: string[]): string[] => takeIn(known, found(lines, NOW + 700), LIMITS, NOW + 5000).removed.map(({ id }) => id)
+  t.deepEqual(removedBy([x, a, b]), [`${NOW + 20}-0`])
+  t.deepEqual(removedBy([x, b]), [`${NOW + 10}-0`, `${NOW + 20}-0`])
+  t.deepEqual(removedBy([x, b, 'x', 'a']), [])
+})
+
+test('take in: posts that the author of a file had not seen are put back at their places, before what is new', (t) => {
+  const known = said('a', 'b', 'c')
+  const [a = '', b = '', c = ''] = linesOf(known)
+  const takenIn = (lines: string[], seen: number, now = NOW + 5000): string[] =>
+    textsOf(takeIn(known, found(lines, NOW + 700, { seen }), { ...LIMITS, backlog: 9 }, now).backlog)
+  t.deepEqual(takenIn([a, 'new'], NOW), ['a', 'b', 'c', 'new'])
+  t.deepEqual(takenIn([a, c, 'new'], NOW), ['a', 'b', 'c', 'new'])
+  t.deepEqual(takenIn([b, c], NOW), ['b', 'c'])
+  t.deepEqual(takenIn([a, 'new'], NOW + 10), ['a', 'c', 'new'])
+  t.deepEqual(takenIn([a, 'new'], NOW, NOW + 15), ['a', 'b', 'new'])
+  t.deepEqual(takenIn([a, 'b'], NOW), ['a', 'b', 'c', 'b'], 'a post is not what somebody else writes')
+})
+
+test('take in: a line that its author wrote before it had a place is that message', (t) => {
+  const known = takeIn(said('a'), found([...linesOf(said('a')), 'mine', 'mine'], NOW + 700), LIMITS, NOW + 1000).backlog
+  const [a = ''] = linesOf(known)
+  const takenIn = (before: Backlog, lines: string[]): Backlog =>
+    takeIn(before, found(lines, NOW + 1700, { seen: NOW }), { ...LIMITS, backlog: 9 }, NOW + 5000).backlog
+  t.deepEqual(textsOf(takenIn(known, [a, 'mine', 'mine', 'new'])), ['a', 'mine', 'mine', 'new'])
+  t.deepEqual(textsOf(takenIn(known, [a, lineOf(known.messages[1] as Message), 'mine'])), ['a', 'mine', 'mine'])
+  const edited = takeIn(known, found(linesOf(known).slice(1), NOW + 1100), LIMITS, NOW + 1200).backlog
+  t.deepEqual(textsOf(takenIn(edited, ['mine', 'mine'])), ['mine', 'mine'])
+})
+
 test('take in: old lines that were taken out, changed or moved are a reset', (t) => {
   const known = said('a', 'b', 'c')
   const [a = '', b = '', c = ''] = linesOf(known)
@@ -132,7 +307,10 @@ test('take in: old lines that were taken out, changed or moved are a reset', (t)
     const { backlog, edit } = takeIn(known, found(lines, NOW + 700), LIMITS, NOW + 5000)
     t.true(edit)
     t.true(newsFrom(backlog, known.timestamp)?.reset)
-    t.is(backlog.messages.length, lines.length)
+    t.deepEqual(
+      textsOf(backlog),
+      lines.map((line) => (JSON.parse(line) as Message).msg),
+    )
     t.is(new Set(backlog.messages.map(({ id }) => id)).size, lines.length)
     t.true(backlog.timestamp > known.timestamp)
   }
@@ -201,6 +379,7 @@ test('take in: only what a person wrote and cannot stay counts as lost', (t) => 
     [[...linesOf(known), 'x'.repeat(1001)], true],
     [[...linesOf(known), '', 'after an empty line'].filter((line) => line !== ''), false, { clean: false }],
     [[...linesOf(known), 'caf\ufffd'], true, { clean: false, legible: false }],
+    [linesOf(known).toSpliced(1, 0, 'between'), true],
     [linesOf(known).map((line) => line.replace('"d"', '"caf\ufffd"')), true, { legible: false }],
   ]
   for (const [lines, loses, more] of cases)
