@@ -69,7 +69,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
   if (known && gone.length === 0 && added.length === 0 && mtime === told)
     return { backlog: known, rewrite: false, loses: false, edit: false, removed: [] }
 
-  const isAsCommitted = isCommit(found, messages)
+  const isAsCommitted = isCommit(found, places)
   const goesOn = known ? isContinuation(known, comparison, isAsCommitted) : isAsCommitted && mtime >= told && mtime > EMPTY.timestamp
   const hasNewLines = places.length < lines.length
   const isPeersEdit = edited > told && edited === latest && (mtime === edited || mtime === NO_FILE)
@@ -88,7 +88,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
   const rewrite = !isAsWritten || kept.messages.length < messages.length
   const stays = new Set(kept.messages)
   const drops = (goesOn ? added : messages).some((message) => !stays.has(message))
-  const changes = lines.some((line, i) => isChanged(line, messages[i] as Message))
+  const changes = lines.some((line, i) => isChanged(line, places[i]))
   return {
     backlog: kept,
     rewrite,
@@ -106,13 +106,13 @@ function lastTold({ mtime, edited, standing }: Found): Timestamp {
 
 /**
  * The places of lines. A line that names a place behind those before it keeps that; lines before such a line get the places right behind
- * their predecessors. The lines at the end have no place: they are new in the room. So is a line that was copied there.
+ * their predecessors. The lines behind them have no place: they are new in the room, also where they were copied from above.
  * @param ceiling a line that claims a later timestamp than this is not believed
  */
 function placesOf(lines: readonly FoundLine[], ceiling: Timestamp): Stamp[] {
   const believed = lines.map(({ stamp }) => (stamp && stamp.timestamp <= ceiling ? stamp : undefined))
   const first = believed.find((stamp) => stamp !== undefined)
-  let previous: Stamp = { timestamp: Math.max(1, (first?.timestamp ?? 1) - 1), n: -1 }
+  let previous: Stamp = { timestamp: Math.max(1, (first?.timestamp ?? 1) - 1), n: -1 } // there is room before the first
   const places: Stamp[] = []
   for (const [i, stamp] of believed.entries()) {
     if (!stamp || !isAfter(stamp, previous)) continue
@@ -126,14 +126,15 @@ function behind({ timestamp, n }: Stamp): Stamp {
   return { timestamp, n: n + 1 }
 }
 
-/** The messages that lines are: the known one where its line stands there unchanged. @param next the timestamp of lines without a place */
+/** The messages that lines are: the known one where its line stands unchanged at its place. @param next the timestamp of lines without a place */
 function messagesOf(lines: readonly FoundLine[], places: readonly Stamp[], next: Timestamp, known: Backlog | undefined): Message[] {
-  const before = new Map(known?.messages.map((message) => [message.id, message]))
-  return lines.map(({ text, saying, stamp }, i) => {
-    const message = placed(saying, places[i] ?? { timestamp: next, n: i - places.length })
-    const same = before.get(message.id)
-    if (same && lineOf(same) === text) return same
-    if (!stamp) byHand.add(message)
+  const before = new Map(known?.messages.map((message) => [lineOf(message), message]))
+  return lines.map((line, i) => {
+    const place = places[i]
+    const same = keepsPlace(line, place) && before.get(line.text)
+    if (same) return same
+    const message = placed(line.saying, place ?? { timestamp: next, n: i - places.length })
+    if (!line.stamp) byHand.add(message)
     return message
   })
 }
@@ -164,18 +165,21 @@ function compare(known: readonly Message[], messages: readonly Message[], limits
   }
 }
 
-/** Whether a room may have left out what was said: it has as many messages as it keeps; or long ones, of which one that leaves makes much room. */
+/**
+ * Whether a room may have left out what was said: it has as many messages as it keeps, or at least half the bytes. (A long message pushes out
+ * many short ones.)
+ */
 function isFull(messages: readonly Message[], limits: Limits): boolean {
   const { said, moves } = sizeOf(messages)
   return said.count >= limits.backlog || said.bytes + moves.bytes >= limits.maxFile / 2
 }
 
-/** Whether a file is as a commit leaves it: all lines have their places, the last one's timestamp is the mtime, and no edit came later. */
-function isCommit({ lines, clean, mtime, edited }: Found, messages: readonly Message[]): boolean {
-  return clean && messages.at(-1)?.timestamp === mtime && mtime >= edited && lines.every((line, i) => keepsPlace(line, messages[i]))
+/** Whether a file is as a commit leaves it: all lines keep their places, the last one's timestamp is the mtime, and no edit came later. */
+function isCommit({ lines, clean, mtime, edited }: Found, places: readonly Stamp[]): boolean {
+  return clean && places.at(-1)?.timestamp === mtime && mtime >= edited && lines.every((line, i) => keepsPlace(line, places[i]))
 }
 
-/** Whether a room goes on from what was known: see `takeIn`. Only a commit leaves messages out. */
+/** Whether a room goes on from what was known (see `takeIn`). Only a commit leaves messages out, and what was said only in a full room. */
 function isContinuation(known: Backlog, { kept, gone, added, isReplaced }: Comparison, isAsCommitted: boolean): boolean {
   if (added.length === 0 || added.some(({ timestamp }) => timestamp <= known.timestamp)) return false
   const isComplete = gone.length === 0 && !isReplaced
@@ -203,14 +207,14 @@ function droppedBefore(known: Backlog | undefined, { mtime, standing }: Found, {
   return newestSaid(gone)?.timestamp ?? known.dropped
 }
 
-/** Whether a line names the place that its message has. */
-function keepsPlace({ stamp }: FoundLine, message: Message | undefined): boolean {
-  return stamp !== undefined && idOf(stamp) === message?.id
+/** Whether a line keeps the place that it names: `placesOf` gives it that very stamp then. */
+function keepsPlace({ stamp }: FoundLine, place: Stamp | undefined): boolean {
+  return stamp !== undefined && stamp === place
 }
 
-/** Whether a line says something that the message it became does not. */
-function isChanged(line: FoundLine, message: Message): boolean {
-  return !line.whole || (line.stamp !== undefined && !keepsPlace(line, message))
+/** Whether a line says something that its message does not. */
+function isChanged(line: FoundLine, place: Stamp | undefined): boolean {
+  return !line.whole || (line.stamp !== undefined && !keepsPlace(line, place))
 }
 
 /**
@@ -220,6 +224,7 @@ function isChanged(line: FoundLine, message: Message): boolean {
  */
 function withUnseen(known: Backlog, found: Found, now: Timestamp): Found {
   const { seen = Infinity } = found
+  if (seen === Infinity) return found
   const there = new Set(found.lines.map(({ stamp }) => stamp && idOf(stamp)))
   const unseen = new Set(known.messages.filter(({ id, timestamp }) => timestamp > seen && timestamp <= now && !there.has(id)))
   if (unseen.size === 0) return found
