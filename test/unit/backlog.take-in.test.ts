@@ -231,6 +231,8 @@ test('posts that the author of a file had not seen are put back at their places,
   t.deepEqual(afterSave(known, [a, 'new'], NOW + 10), ['a', 'c', 'new'])
   t.deepEqual(afterSave(known, [a, 'new'], NOW, NOW + 15), ['a', 'b', 'new'])
   t.deepEqual(afterSave(known, [a, 'b'], NOW), ['a', 'b', 'c', 'b'], 'a post is not what somebody else writes')
+  const peers = takeIn(said('a'), found([a, b], NOW + 10), LIMITS, NOW + 5000).backlog
+  t.deepEqual(afterSave(peers, [a, 'b'], NOW), ['a', 'b', 'b'], 'nor is a post to another process')
 })
 
 test('a line that its author wrote before it had a place is that message', (t) => {
@@ -325,7 +327,7 @@ test('only what a person wrote and cannot stay counts as lost', (t) => {
     [linesOf(known).map((line) => line.replace('"d"', '"caf\ufffd"')), true, { legible: false }],
   ]
   for (const [lines, loses, more] of cases)
-    t.is(takeIn(known, found(lines, NOW + 700, more), LIMITS, NOW + 5000).loses, loses, lines.at(-1))
+    t.like(takeIn(known, found(lines, NOW + 700, more), LIMITS, NOW + 5000), { rewrite: true, loses }, lines.at(-1))
 })
 
 test('that another process left out old joins and parts is no edit, and no gap', (t) => {
