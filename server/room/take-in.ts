@@ -88,7 +88,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
   const rewrite = !isAsWritten || kept.messages.length < messages.length
   const stays = new Set(kept.messages)
   const drops = (goesOn ? added : messages).some((message) => !stays.has(message))
-  const changes = lines.some((line, i) => isChanged(line, places[i]))
+  const changes = lines.some((line, i) => isChanged(line, messages[i] as Message))
   return {
     backlog: kept,
     rewrite,
@@ -213,8 +213,8 @@ function keepsPlace({ stamp }: FoundLine, place: Stamp | undefined): boolean {
 }
 
 /** Whether a line says something that its message does not. */
-function isChanged(line: FoundLine, place: Stamp | undefined): boolean {
-  return !line.whole || (line.stamp !== undefined && !keepsPlace(line, place))
+function isChanged({ text, stamp, whole }: FoundLine, message: Message): boolean {
+  return text !== lineOf(message) && (!whole || (stamp !== undefined && idOf(stamp) !== message.id))
 }
 
 /**
