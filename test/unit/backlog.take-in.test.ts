@@ -235,6 +235,13 @@ test('posts that the author of a file had not seen are put back at their places,
   t.deepEqual(afterSave(peers, [a, 'b'], NOW), ['a', 'b', 'b'], 'nor is a post to another process')
 })
 
+test('a line that is not believed, and gets the place that it names all the same, loses nothing', (t) => {
+  const known = said('a', 'b', 'c')
+  const [, b = '', c = ''] = linesOf(known)
+  const next = lineOf({ id: `${NOW + 21}-0`, timestamp: NOW + 21, type: 'msg', nick: '', msg: 'd' })
+  t.like(takeIn(known, found([b, c, next], NOW - 5000), LIMITS, NOW - 5000), { edit: true, rewrite: true, loses: false })
+})
+
 test('a line that its author wrote before it had a place is that message', (t) => {
   const known = takeIn(said('a'), found([...linesOf(said('a')), 'mine', 'mine'], NOW + 700), LIMITS, NOW + 1000).backlog
   const [a = ''] = linesOf(known)
@@ -242,6 +249,9 @@ test('a line that its author wrote before it had a place is that message', (t) =
   t.deepEqual(afterSave(known, [a, lineOf(known.messages[1] as Message), 'mine'], NOW), ['a', 'mine', 'mine'])
   const edited = takeIn(known, found(linesOf(known).slice(1), NOW + 1100), LIMITS, NOW + 1200).backlog
   t.deepEqual(afterSave(edited, ['mine', 'mine'], NOW), ['mine', 'mine'])
+  const posted = said('mine')
+  const both = takeIn(posted, found([...linesOf(posted), 'mine'], NOW + 700), LIMITS, NOW + 1000).backlog
+  t.deepEqual(afterSave(both, linesOf(posted), NOW), ['mine', 'mine'], 'a line that has a place is another message')
 })
 
 test('old lines that were taken out, changed or moved are a reset', (t) => {
@@ -324,6 +334,7 @@ test('only what a person wrote and cannot stay counts as lost', (t) => {
     [[...linesOf(known), '', 'after an empty line'].filter((line) => line !== ''), false, { clean: false }],
     [[...linesOf(known), 'caf\ufffd'], true, { clean: false, legible: false }],
     [linesOf(known).toSpliced(1, 0, 'between'), true],
+    [linesOf(known).map((line) => line.replaceAll(',', ', ')), false],
     [linesOf(known).map((line) => line.replace('"d"', '"caf\ufffd"')), true, { legible: false }],
   ]
   for (const [lines, loses, more] of cases)
@@ -339,6 +350,14 @@ test('that another process left out old joins and parts is no edit, and no gap',
   const [, , join = ''] = linesOf(known)
   const withoutA = [...linesOf(other)].filter((_, i) => i !== 0)
   t.true(takeIn(known, found([join, ...withoutA.slice(1)], other.timestamp), LIMITS, NOW + 5000).edit)
+})
+
+test('when others pushed out all that is known, and that was joins and parts, the room goes on', (t) => {
+  const known = comings(EMPTY, 4)
+  const other = comings(known, 9, LIMITS, NOW + 2000)
+  const { backlog, edit } = takeIn(known, found(linesOf(other), other.timestamp), LIMITS, NOW + 5000)
+  t.false(edit)
+  t.is(newsFrom(backlog, known.timestamp)?.gap, undefined)
 })
 
 test('of many joins and parts by another process nothing known is left but what was said', (t) => {
