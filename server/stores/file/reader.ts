@@ -1,6 +1,6 @@
 /**
  * What a version of a room's file says, beside the one that is known: new lines, an edit, or an edit that is still being written.
- * Reads, and changes nothing. What follows from the lines is decided in backlog.ts; what is done about it, in committer.ts.
+ * Reads, and changes nothing. What follows from the lines is decided in take-in.ts; what is done about it, in committer.ts.
  */
 import { fstatSync } from 'node:fs'
 import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'

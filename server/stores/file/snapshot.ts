@@ -1,6 +1,6 @@
 /**
  * A room's file at one moment: which version stands there, and what its lines say.
- * Knows how a file is read; what follows from it is decided in backlog.ts.
+ * Knows how a file is read; what follows from it is decided in take-in.ts.
  */
 import { isUtf8 } from 'node:buffer'
 import { statSync } from 'node:fs'
