@@ -1,8 +1,8 @@
 /** Another process holds a room, because it was stopped in the middle of a commit: who posts waits for it, who reads does not. */
-import { appendFile, rename, writeFile } from 'node:fs/promises'
+import { appendFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
-import type { Backlog, Limits } from '../../server/room/backlog.ts'
+import { EMPTY, type Backlog, type Limits } from '../../server/room/backlog.ts'
 import type { RoomName } from '../../server/room/room-name.ts'
 import type { Store } from '../../server/stores/store.ts'
 import { fileStore } from '../../server/stores/file/file-store.ts'
@@ -136,6 +136,22 @@ test('who comes first to a room in the moment of a commit waits: nothing is told
     lock.writeStanding({ timestamp: newest.timestamp, dropped: 0 })
   })
   t.deepEqual(await two.read(LOBBY), newest)
+})
+
+test('that a file was removed once more, as another server took it in, is told again while the room is held', async (t) => {
+  const { directory, open } = await stores(t)
+  const [one, two] = [await open(), await open()]
+  const removed = async (...readers: Store[]): Promise<Backlog[]> => {
+    await one.append(LOBBY, [{ msg: 'to be removed' }])
+    if (readers.length > 1) await two.read(LOBBY)
+    await rm(join(directory, 'lobby.jsonl'))
+    while ((await one.read(LOBBY)).messages.length > 0);
+    return Promise.all(readers.map((store) => store.read(LOBBY)))
+  }
+  await removed(one, two)
+  const [{ timestamp } = EMPTY] = await removed(one)
+  t.is((await two.read(LOBBY)).timestamp, timestamp)
+  await whileHeld(directory, async () => t.is((await two.read(LOBBY)).timestamp, timestamp))
 })
 
 test('an edit is not told before the room is free', async (t) => {

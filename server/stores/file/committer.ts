@@ -70,7 +70,7 @@ export class Committer {
         if (seen.edit) await this.#noteEdit(seen)
         if (appended.backlog !== seen.backlog || seen.rewrite) {
           if (!(await this.#write(snapshot, seen, appended.backlog))) continue
-        } else if (snapshot.signature !== known.signature) {
+        } else if (snapshot.signature !== known.signature || seen.backlog !== known.backlog) {
           await this.adopt(snapshot, seen)
         } else {
           if (known.fd === undefined) known.hold(snapshot.fd)
