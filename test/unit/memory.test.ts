@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { readdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mock } from 'node:test'
 import ava, { type ExecutionContext } from 'ava'
 import type { Backlog, Limits } from '../../server/room/backlog.ts'
 import { BUDGETS } from '../../server/budgets.ts'
@@ -272,6 +273,8 @@ async function openFiles(directory: string): Promise<number> {
 }
 
 test('locks are held open for some rooms only, whatever number is in use', async (t) => {
+  const budget = mock.property<{ openLocks: number }, 'openLocks'>(BUDGETS, 'openLocks', 20)
+  t.teardown(() => budget.mock.restore())
   const { rooms, visit, store, directory } = await inFiles(t)
   const count = BUDGETS.openLocks + 20
   for (let n = 0; n < count; n++) await writeFile(join(directory, `r${n}.jsonl`), 'hello\n')
