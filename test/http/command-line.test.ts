@@ -4,8 +4,10 @@ import { once } from 'node:events'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { mock } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import ava, { type ExecutionContext } from 'ava'
+import { commandNamed } from '../../server/command/cli.ts'
 import { readConfig } from '../../server/config.ts'
 import { UsageError } from '../../server/command/usage.ts'
 import { poll, post } from '../helpers/chat.ts'
@@ -141,8 +143,20 @@ test('--aside says how long in days, hours or minutes, or forever, or off', (t) 
   t.is(readConfig([])?.aside, readConfig(['--aside', '30d'])?.aside)
 })
 
-test('--help names every option and command, --version the version', async (t) => {
-  const { code, out } = await ended(['--help'])
+/** What this process prints, of the help or the version. */
+async function printed(print: () => unknown): Promise<string> {
+  const { mock: written } = mock.method(process.stdout, 'write', () => true)
+  try {
+    await print()
+  } finally {
+    written.restore()
+  }
+  return written.calls.map((call) => String(call.arguments[0])).join('')
+}
+
+test('--help names every option and command, --version the version; help and -h are --help, -v is --version', async (t) => {
+  const help = await ended(['--help'])
+  const { code, out } = help
   t.is(code, 0)
   for (const option of [
     'data-dir',
@@ -168,19 +182,17 @@ test('--help names every option and command, --version the version', async (t) =
   const version = await ended(['--version'])
   t.regex(version.out, /^\d+\.\d+\.\d+\n$/)
   t.is(version.code, 0)
+  for (const args of [['help'], ['help', 'me']]) t.deepEqual(await ended(args), help, args.join(' '))
+  t.is(await printed(() => t.is(readConfig(['-h']), undefined)), out)
+  t.is(await printed(() => t.is(readConfig(['-v']), undefined)), version.out)
 })
 
-test('help and -h are --help, -v is --version', async (t) => {
-  const help = await ended(['--help'])
-  for (const args of [['-h'], ['help'], ['help', 'me']]) t.deepEqual(await ended(args), help, args.join(' '))
-  t.deepEqual(await ended(['-v']), await ended(['--version']))
-  const ofFollow = await ended(['follow', '--help'])
-  t.regex(ofFollow.out, /^Usage: roomfile follow /)
-  for (const args of [
-    ['follow', '-h'],
-    ['help', 'follow'],
-  ])
-    t.deepEqual(await ended(args), ofFollow, args.join(' '))
+test('help follow and follow -h are follow --help', async (t) => {
+  const help = await ended(['help', 'follow'])
+  t.deepEqual([help.code, help.err], [0, ''])
+  t.regex(help.out, /^Usage: roomfile follow /)
+  for (const option of ['--help', '-h'])
+    t.is(await printed(async () => t.is(await commandNamed('follow')?.([option]), 0)), help.out, option)
 })
 
 const LAUNCH = fileURLToPath(new URL('../../server/launch.ts', import.meta.url))
