@@ -12,6 +12,7 @@ import { needing } from '../helpers/needing.ts'
 import { UNSHARE } from '../helpers/programs.ts'
 import { freshDirectory, run } from '../helpers/serve.ts'
 import { hurried } from '../helpers/under.ts'
+import { until } from '../helpers/until.ts'
 
 interface Silent {
   readonly url: string
@@ -101,14 +102,14 @@ needing(UNSHARE)('it logs again once there is space, in JSON', async (t) => {
   const server = await silent(t, JSON_LOGS, ['unshare', '--map-root-user', '--mount', 'sh', '-c', mounted, ...LOUD])
   const [log, ballast] = ['log', 'ballast'].map((name) => `/proc/${server.process.pid}/root${disk}/${name}`) as [string, string]
   await warn(server, 'before')
-  while (!(await readFile(log, 'utf8')).includes('/rooms/before')) await delay(20)
+  await until(async () => (await readFile(log, 'utf8')).includes('/rooms/before'))
   await t.throwsAsync(writeFile(ballast, Buffer.alloc(131_072)), { code: 'ENOSPC' })
   for (let n = 0; n < 20; n++) await warn(server, `full-${n}`)
   await talks(t, server, 'on a full disk')
   t.false((await readFile(log, 'utf8')).includes('/rooms/full-19'))
   await rm(ballast)
   await warn(server, 'after')
-  while (!(await readFile(log, 'utf8')).includes('/rooms/after')) await delay(20)
+  await until(async () => (await readFile(log, 'utf8')).includes('/rooms/after'))
   const said = await readFile(log, 'utf8')
   for (let n = 0; n < 20; n++) t.is(said.split(`/rooms/full-${n}"`).length, 2, `${n}`)
   for (const line of said.trimEnd().split('\n')) t.notThrows(() => JSON.parse(line) as unknown, line)
