@@ -35,7 +35,7 @@ import { tries } from '../helpers/random.ts'
 
 const test = ava.serial
 
-const RUNS = Number(process.env['MODEL_RUNS'] ?? sized(40, 2000))
+const RUNS = Number(process.env['MODEL_RUNS'] ?? sized(25, 2000))
 const ROOM = 'lobby' as RoomName
 const LIMITS: Limits = { backlog: 1000, maxMessage: 1000, maxFile: 1_000_000 }
 const QUICK = { ...TIMES, quiet: 10, carry: 10, grace: 40, backup: 60 }
