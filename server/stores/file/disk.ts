@@ -24,9 +24,9 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** An error of another thread, with the system's code. */
+/** An error of another thread, with the system's code. As with Node's own system errors, where it is heard of says nothing: it has no stack. */
 export function errorOf({ message, code }: Failure): Error {
-  return Object.assign(new Error(message), code !== undefined && { code })
+  return Object.assign(new Error(message), { stack: `Error: ${message}` }, code !== undefined && { code })
 }
 
 /** One worker, with those who wait for it. It does not keep the process alive but while somebody waits. */
