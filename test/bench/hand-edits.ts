@@ -3,7 +3,7 @@
  * program is part of the time, so that no wait looks shorter than it is.
  */
 import { spawn } from 'node:child_process'
-import { utimes, writeFile } from 'node:fs/promises'
+import { rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { median, ms, printTable, quantile } from './numbers.ts'
@@ -42,6 +42,7 @@ export async function handEdits(): Promise<void> {
     for (const [command, shows] of EDITS) {
       let timestamp = 0
       for (const text of BEFORE) timestamp = timestampOf(await poster.fetch(server.post(text)))
+      await rm(paths.N, { force: true }) // a file that was made before the posts would not replace them
       await writeFile(paths.N, 'moved\n')
       await writeFile(paths.O, 'older\n')
       await utimes(paths.O, 1_700_000_000, 1_700_000_000)

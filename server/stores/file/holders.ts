@@ -24,8 +24,9 @@ export function fileKeyOf({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): FileK
   return `${dev}:${ino}`
 }
 
-/** A look may take one part in so many of the time, if it can wait. */
+/** A look may take one part in so many of the time, if it can wait; or in so few, where somebody who made an edit waits for it. */
 const REST = 50
+const SHORT_REST = 5
 
 /** Descriptors that are looked at in a row. */
 const IN_A_ROW = 200
@@ -42,12 +43,21 @@ type Use = 'added to' | 'written over'
 export class Holders {
   #wanted: Held[] = []
   #held: ReadonlyMap<FileKey, Use> = new Map()
-  /** When the next look costs little, all in all (monotonic). */
-  #restedAt = -Infinity
+  /** When the last look ended (monotonic), and how long it took. */
+  #last = { end: -Infinity, took: 0 }
 
   /** Whether the last look was long enough ago for another one, for whoever can wait. */
   get isRested(): boolean {
-    return performance.now() >= this.#restedAt
+    return this.#hasRested(REST)
+  }
+
+  /** The same, where somebody waits. */
+  get isRestedForEdit(): boolean {
+    return this.#hasRested(SHORT_REST)
+  }
+
+  #hasRested(rest: number): boolean {
+    return performance.now() >= this.#last.end + rest * this.#last.took
   }
 
   /** Whether all who write to such a file can be seen: they are the server's own, or it is root. A file's writer is its owner, in most cases. */
@@ -77,7 +87,7 @@ export class Holders {
     const began = performance.now()
     this.#held = await heldAmong(wanted)
     const end = performance.now()
-    this.#restedAt = end + REST * (end - began)
+    this.#last = { end, took: end - began }
   })
 }
 

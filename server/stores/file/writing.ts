@@ -18,6 +18,8 @@ interface UnderWay {
   isHeld: boolean
   /** Whether its writer was done with this state; undefined while that was not asked. */
   isDone: boolean | undefined
+  /** Whether that can be known. */
+  canAsk: boolean
 }
 
 export class Writing {
@@ -42,8 +44,8 @@ export class Writing {
   /** Whether the file has stayed in one state for a moment. @param changedAt its mtime, where that can be believed */
   isQuiet({ signature }: Snapshot, changedAt = Infinity): boolean {
     const now = performance.now()
-    const underWay = (this.#underWay ??= { began: now, signature, since: now, isHeld: false, isDone: undefined })
-    if (underWay.signature !== signature) Object.assign(underWay, { signature, since: now, isDone: undefined })
+    const underWay = (this.#underWay ??= { began: now, signature, since: now, isHeld: false, isDone: undefined, canAsk: false })
+    if (underWay.signature !== signature) Object.assign(underWay, { signature, since: now, isDone: undefined, canAsk: false })
     return now - underWay.since >= this.#times.quiet || Date.now() - changedAt > this.#times.quiet
   }
 
@@ -54,18 +56,22 @@ export class Writing {
   async isDone({ place, fd, stats, signature }: Snapshot, tookPlace: boolean): Promise<boolean> {
     const underWay = this.#underWay
     if (underWay?.isDone !== undefined) return underWay.isDone
-    if (!underWay || fd === undefined || !stats || !this.#holders.sees(stats) || !this.#holders.isRested) return false
-    if (!tookPlace && performance.now() - underWay.since < this.#times.released) return false
+    if (!underWay || fd === undefined || !stats || !this.#holders.sees(stats)) return false
+    underWay.canAsk = true
+    if (!this.#holders.isRestedForEdit || (!tookPlace && performance.now() - underWay.since < this.#times.released)) return false
     const held = await this.#holders.heldAmong([{ key: fileKeyOf(stats), fd }])
     const now = statSync(place.file, { bigint: true, throwIfNoEntry: false })
     underWay.isDone = held.size === 0 && now !== undefined && signatureOf(now) === signature
     return underWay.isDone
   }
 
-  /** Milliseconds after which it is worth asking again. */
+  /** Milliseconds after which it is worth to look again. */
   get nextLook(): number {
     const { quiet, released } = this.#times
-    return this.#underWay && this.#underWay.isDone === undefined ? Math.min(quiet, released) : quiet
+    const { since = 0, isDone, canAsk = false } = this.#underWay ?? {}
+    const left = since + quiet - performance.now()
+    if (left <= 0) return quiet
+    return canAsk && isDone === undefined ? Math.min(left, released) : left
   }
 
   /** Whether a program has the file open to write over it, for some seconds at most. The first answer is of now, those after it as the pace allows. */
