@@ -79,7 +79,7 @@ export class Room {
     else this.#account()
   }
 
-  /** Whether nobody is in the room or asks for it, and nothing is under way. Who waits here has asked for it. */
+  /** Whether nobody is in the room or asks for it, and nothing is under way. A poll that waits counts as somebody who asks. */
   get isIdle(): boolean {
     return this.#holds === 0 && this.people === 0
   }

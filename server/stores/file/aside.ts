@@ -1,6 +1,6 @@
 /**
  * The directory `aside`: what was in a room and could not stay there, each in a file of its own.
- * Knows names, and which files may go after a while; what is kept, and why, is room-file.ts's to say.
+ * Knows names, and which files are removed after a while. What is kept, and why, is decided in committer.ts and versions.ts.
  */
 import { constants } from 'node:fs'
 import { copyFile, link, lstat, open, readdir, realpath, unlink, writeFile } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
  * A commit: takes in what others wrote, adds what is posted, and puts a version in place that says both. Only under the room's lock.
- * Knows the file and what was written to it; who asks, and when to wait, is room-file.ts's to say.
+ * Knows the file and what was written to it. Who asks, and when to wait, is decided in room-file.ts.
  */
 import { isUtf8 } from 'node:buffer'
 import { fstatSync } from 'node:fs'

@@ -72,7 +72,7 @@ export interface Put {
   /** The new version, open to read, and its state; undefined when it was refused. */
   readonly written: { readonly fd: Descriptor; readonly stats: FileStats } | undefined
   /** Whether a file that somebody put in the room's place has the first name now. */
-  readonly isStrange: boolean
+  readonly isForeign: boolean
   /** Why it was refused, where the system said so; or why its place may not last. */
   readonly failure: Failure | undefined
 }
@@ -100,14 +100,14 @@ function putVersion({ file, path, bytes, mtime, read, taken }: NewVersion): Put 
   } catch (error) {
     failure = failureOf(error)
   }
-  if (became === 'refused') return { became, written: undefined, isStrange: clear(path, fd), failure }
+  if (became === 'refused') return { became, written: undefined, isForeign: clear(path, fd), failure }
   const written = { fd, stats: statsOf(fd) }
   try {
     syncDirectory(dirname(file))
   } catch (error) {
     failure = failureOf(error) // it is in place by then: whatever fails, the post may be kept
   }
-  return { became, written, isStrange: false, failure }
+  return { became, written, isForeign: false, failure }
 }
 
 /** Whether a file is the one that was read, perhaps with lines added since: those are late lines. One that was written over is another one. */

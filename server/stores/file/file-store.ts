@@ -1,6 +1,6 @@
 /**
  * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
- * Knows which name is a room's, and that something happened to it; what happened is room-file.ts's to find out.
+ * Knows which names are rooms, and that something happened to a file. What happened is found out in room-file.ts.
  */
 import { existsSync, statSync } from 'node:fs'
 import { access, constants, mkdir, readdir, statfs } from 'node:fs/promises'

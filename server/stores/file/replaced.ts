@@ -181,7 +181,7 @@ export class Replaced {
    * @returns the paths of the latter
    */
   async adopt(directory: string, before: Timestamp): Promise<string[]> {
-    const strange: string[] = []
+    const foreign: string[] = []
     const known = new Set(this.#versions.map(({ link }) => link))
     for (const name of (await readdir(directory).catch(unlessMissing)) ?? []) {
       const path = join(directory, name)
@@ -191,13 +191,13 @@ export class Replaced {
         const stats = lstatSync(path, { bigint: true })
         if (!stats.isFile()) continue
         if (named && stats.ino === named.ino) await this.#adopt(path, named)
-        else if (named && !isOfCommit(stats, named.timestamp)) strange.push(path)
+        else if (named && !isOfCommit(stats, named.timestamp)) foreign.push(path)
         else rmSync(path, { force: true })
       } catch (error) {
         this.#options.failed(error)
       }
     }
-    return strange
+    return foreign
   }
 
   async #adopt(path: string, { base, end }: Named): Promise<void> {

@@ -280,7 +280,7 @@ export class RoomFile {
     await this.#known.close()
   }
 
-  /** Runs work in its turn, while no other process may. Who waits for another process holds up nobody here. @throws RoomfileError `room_busy` */
+  /** Runs work in its turn, and under the lock. To wait for another process blocks nobody else here. @throws RoomfileError `room_busy` */
   #locked<T>(work: () => Promise<T>, wait: number): Promise<T> {
     const held = async (): Promise<T> => {
       this.#busy = undefined

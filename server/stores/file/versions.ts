@@ -1,6 +1,6 @@
 /**
  * The versions of a room's file: the new one that takes the place of what was read, those that it replaced, and those that a killed process
- * left. Knows files and their names; what stands in a version is room-file.ts's to say.
+ * left. Knows files and their names. What a version contains is decided in committer.ts.
  */
 import { rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -101,8 +101,8 @@ export class Versions {
   ): Promise<Replacement | undefined> {
     const taken = partOf(before, from)
     const path = join(at.versions, stats ? versionName(mtime, stats.ino, taken) : firstVersionName(mtime))
-    const { became, written, isStrange, failure } = await this.#put({ file: at.file, path, bytes, mtime, read: stats, taken })
-    if (isStrange) await this.#keepStrange(path)
+    const { became, written, isForeign, failure } = await this.#put({ file: at.file, path, bytes, mtime, read: stats, taken })
+    if (isForeign) await this.#keepForeign(path)
     const error = failure && errorOf(failure)
     if (!written) {
       if (error) throw error
@@ -134,8 +134,8 @@ export class Versions {
     }
   }
 
-  /** A file that a person put into the place of the room and that lost it again. */
-  async #keepStrange(path: string): Promise<void> {
+  /** Keeps a file aside that a person put in the place of the room, and that is not there any more. */
+  async #keepForeign(path: string): Promise<void> {
     const { room, aside } = this.#options
     await aside.keepAndTell(room, path, 'a file that was put in the place of a room came between others: it is kept aside')
     rmSync(path, { force: true })
@@ -153,14 +153,14 @@ export class Versions {
 
   /**
    * Looks for versions that a killed process left: at first for all, then for those that no living one watches any more. Only under the lock.
-   * Whoever is about to read or to post goes on, whatever comes of it.
+   * An error is logged, and does not stop the read or the post that asked.
    */
   async adopt(): Promise<void> {
     const { room, place: placeNow, warn } = this.#options
     const before = this.#adoptedAt === -Infinity ? Infinity : Date.now() - this.#adoptAge
     this.#adoptedAt = performance.now()
     try {
-      for (const strange of await this.#replaced.adopt(placeNow().versions, before)) await this.#keepStrange(strange)
+      for (const foreign of await this.#replaced.adopt(placeNow().versions, before)) await this.#keepForeign(foreign)
       this.#adoptedState = this.#replaced.isEmpty ? this.#directoryState : '' // what is young now is older then
     } catch (error) {
       warn('could not look for what a process left that was killed', { room, error })
@@ -179,7 +179,7 @@ export class Versions {
     if (newest) await this.#carryOver(() => this.#replaced.lookAt(newest))
   }
 
-  /** Carries late lines over. What fails is tried again soon: the commit before it is made, whatever comes of them. */
+  /** Carries late lines over. What fails is tried again soon, and does not undo the commit before it. */
   async #carryOver(look: () => Promise<boolean>): Promise<void> {
     const { room, carried, warn } = this.#options
     try {
