@@ -101,6 +101,23 @@ const sequence = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 16, size: 'max' }),
 })
 
+type Sequence = typeof sequence extends fc.Arbitrary<infer T> ? T : never
+
+/** Sequences that failed once: each is tried some times before those of chance, because its steps have to meet. */
+const FAILED_ONCE: readonly Sequence[] = [
+  // Two servers carried over what a program wrote to a version that one had replaced, and the other had never seen replaced.
+  {
+    stores: 2,
+    steps: [
+      { do: 'open', slot: 0 },
+      { do: 'collide', deed: { does: 'only', how: 'rename' }, by: 0, after: null },
+      { do: 'read', by: 0 },
+      { do: 'write', slot: 0, half: false },
+      { do: 'edit late', by: 0, save: { does: 'save', how: 'rename', slot: 0, at: 0, what: null }, without: { by: 0, how: 'let go' } },
+    ],
+  },
+]
+
 type Act = () => void | Promise<void>
 
 interface Server {
@@ -575,6 +592,7 @@ test(`after ${RUNS} sequences of posts, hand edits, late writers and restarts no
       await rm(directory, { recursive: true, force: true })
     }
   })
-  const { failed, counterexample, errorInstance } = await fc.check(property, tries(t, RUNS))
+  const examples = FAILED_ONCE.flatMap((example) => Array.from({ length: 8 }, (): [Sequence] => [example]))
+  const { failed, counterexample, errorInstance } = await fc.check(property, { ...tries(t, RUNS + examples.length), examples })
   t.false(failed, `${String(errorInstance)} after ${JSON.stringify(counterexample)}`)
 })

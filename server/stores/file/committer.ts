@@ -18,6 +18,7 @@ import { beginsWith, closeFile, digestOf, signatureOf, timestampOf, unlessMissin
 import type { Known } from './known.ts'
 import type { Place } from './place.ts'
 import type { Reader, Seen } from './reader.ts'
+import { isVersion } from './replaced.ts'
 import type { RoomLock } from './room-lock.ts'
 import type { Sightings } from './sightings.ts'
 import { snapshotOf, type Snapshot } from './snapshot.ts'
@@ -165,15 +166,16 @@ export class Committer {
   }
 
   /**
-   * Gives up the version that stood there before the snapshot. One that a person replaced is watched, because nobody else does; lines that were
+   * Gives up the version that was there before the snapshot. One that a person replaced is watched, because nobody else does; lines that were
    * added to it just before, and that the new file lacks, are kept aside.
    */
-  async #leave({ fd, stats, bytes }: Snapshot, { byHand, isPeersToo }: Seen): Promise<void> {
+  async #leave({ place, fd, stats, bytes }: Snapshot, { byHand, isPeersToo }: Seen): Promise<void> {
     const { known, versions } = this.#options
     const left = known.giveUp()
     if (left === undefined || left === fd) return
     const leftStats = fstatSync(left, { bigint: true })
-    if (!byHand || isPeersToo || leftStats.ino === stats?.ino || known.isLetGo) return closeFile(left)
+    const isOthers = !byHand || isPeersToo || isVersion(leftStats.ino, place.versions)
+    if (isOthers || leftStats.ino === stats?.ino || known.isLetGo) return closeFile(left)
     const there = await disk.readExactly(left, 0, Number(leftStats.size))
     const isAddedTo = beginsWith(there, digestOf(known.bytes))
     if (isAddedTo && there.length > known.bytes.length) {

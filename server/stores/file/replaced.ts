@@ -100,6 +100,11 @@ export function firstVersionName(timestamp: Timestamp): string {
 
 const NAME = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.([\w-]+)\.(\d+)$/
 
+/** Whether a file has a name in the directory of versions: then the process that replaced it watches it, or whoever adopts it. */
+export function isVersion(ino: bigint, directory: string): boolean {
+  return existsSync(directory) && readdirSync(directory).some((name) => readName(name)?.ino === ino)
+}
+
 interface Named {
   readonly timestamp: Timestamp
   readonly ino: bigint
