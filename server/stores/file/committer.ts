@@ -174,8 +174,8 @@ export class Committer {
     const left = known.giveUp()
     if (left === undefined || left === fd) return
     const leftStats = fstatSync(left, { bigint: true })
-    const isOthers = !byHand || isPeersToo || isVersion(leftStats.ino, place.versions)
-    if (isOthers || leftStats.ino === stats?.ino || known.isLetGo) return closeFile(left)
+    if (!byHand || isPeersToo || leftStats.ino === stats?.ino || known.isLetGo) return closeFile(left)
+    if (isVersion(leftStats.ino, place.versions)) return closeFile(left) // another process has replaced it
     const there = await disk.readExactly(left, 0, Number(leftStats.size))
     const isAddedTo = beginsWith(there, digestOf(known.bytes))
     if (isAddedTo && there.length > known.bytes.length) {

@@ -74,18 +74,15 @@ class DiskThread {
 }
 
 /** Those of this process: all stores share them. */
-const threads: DiskThread[] = []
+const threads = new Set<DiskThread>()
 
 /** The first that has nothing to do, a new one, or the one that has least to do. */
 function freeThread(): DiskThread {
-  const idle = threads.find(({ load }) => load === 0)
-  if (idle) return idle
-  if (threads.length < MOST_WORKERS) {
-    const started = new DiskThread((ended) => void threads.splice(threads.indexOf(ended), threads.includes(ended) ? 1 : 0))
-    threads.push(started)
-    return started
-  }
-  return threads.reduce((least, thread) => (thread.load < least.load ? thread : least))
+  const [least] = [...threads].toSorted((a, b) => a.load - b.load)
+  if (least && (least.load === 0 || threads.size === MOST_WORKERS)) return least
+  const started = new DiskThread((ended) => threads.delete(ended))
+  threads.add(started)
+  return started
 }
 
 /** Has a worker make a run. @param handedOver memory that this thread gives up @throws what the run throws, or why no worker could make it */

@@ -146,7 +146,7 @@ class FileStore implements Store {
     if (this.#isClosed) return EMPTY // it would open what nobody closes
     const wasEmpty = this.#empty.has(room)
     const size = this.#sizeOf(room, wasEmpty)
-    if (size !== undefined) return this.#readInTurn(size ?? 0, () => this.#file(room).read())
+    if (size !== undefined) return this.#readInTurn(size, () => this.#file(room).read())
     this.#empty.add(room)
     return EMPTY
   }
@@ -230,14 +230,16 @@ class FileStore implements Store {
   }
 
   async #contentOf(room: RoomName): Promise<RoomContent | undefined> {
+    const { maxFile } = this.#options.limits
+    const tooLarge = 'the file of this room is larger than it may be: it is taken in once it is left alone'
     try {
       const stats = statSync(this.#path(room), { throwIfNoEntry: false })
       if (stats && !stats.isFile()) return undefined
-      const read = await disk.readVersion(this.#path(room), undefined, this.#options.limits.maxFile)
+      if (stats && stats.size > maxFile) throw new RoomfileError('not_readable', tooLarge)
+      const read = await disk.readVersion(this.#path(room), undefined, maxFile)
       if (!read) return undefined
       await closeFile(read.fd)
-      if (read.from > 0 || !read.bytes)
-        throw new RoomfileError('not_readable', 'the file of this room is larger than it may be: it is taken in once it is left alone')
+      if (read.from > 0 || !read.bytes) throw new RoomfileError('not_readable', tooLarge) // it has grown meanwhile
       return { bytes: read.bytes, timestamp: timestampOf(read.stats.mtimeNs) }
     } catch (error) {
       throw fromSystem(error, 'not_readable')

@@ -44,8 +44,9 @@ export class Writing {
   /** Whether the file has stayed in one state for a moment. @param changedAt its mtime, where that can be believed */
   isQuiet({ signature }: Snapshot, changedAt = Infinity): boolean {
     const now = performance.now()
-    const underWay = (this.#underWay ??= { began: now, signature, since: now, isHeld: false, isDone: undefined, canAsk: false })
-    if (underWay.signature !== signature) Object.assign(underWay, { signature, since: now, isDone: undefined, canAsk: false })
+    const fresh = { signature, since: now, isDone: undefined, canAsk: false }
+    const underWay = (this.#underWay ??= { began: now, isHeld: false, ...fresh })
+    if (underWay.signature !== signature) Object.assign(underWay, fresh)
     return now - underWay.since >= this.#times.quiet || Date.now() - changedAt > this.#times.quiet
   }
 
