@@ -16,8 +16,11 @@ import { SAVES, type Save } from '../helpers/saves.ts'
 import { serve, serveProcess, type Served } from '../helpers/serve.ts'
 import { hurried, meddled } from '../helpers/under.ts'
 
-/** Saves of each kind, in a room of their own; and one after the other in one room, where renames are slow or cannot exchange. */
-const OF_EACH = sized(2, 1000)
+/** Saves of each kind in one room, and so many rooms: no room becomes larger than one that keeps some hundred messages. */
+const OF_EACH = sized(2, 100)
+const ROOMS = sized(1, 10)
+
+/** Saves of each kind, one after the other in one room, where renames are slow or cannot exchange. */
 const OF_EACH_TRACED = sized(1, 20)
 
 /** Milliseconds from one post to the next, whatever becomes of the first. */
@@ -36,12 +39,12 @@ class Poster {
   #waiting: (() => void)[] = []
 
   constructor(attack: Attack, url: string) {
-    this.#loop = this.#run((n) => attack.post(url, `post-${n}.`))
+    this.#loop = this.#run(() => attack.post(url, `post-${attack.tried}.`))
   }
 
-  async #run(post: (n: number) => Promise<{ readonly status: number } | undefined>): Promise<void> {
-    for (let n = 0; !this.#ending.signal.aborted; n++) {
-      this.#posts.push(post(n).then((answer) => this.#heard(answer?.status)))
+  async #run(post: () => Promise<{ readonly status: number } | undefined>): Promise<void> {
+    while (!this.#ending.signal.aborted) {
+      this.#posts.push(post().then((answer) => this.#heard(answer?.status)))
       await delay(POST_EVERY) // a rate is the point
     }
   }
@@ -64,16 +67,6 @@ class Poster {
   }
 }
 
-/** What people did to the room. */
-interface Deeds {
-  /** What they wrote. */
-  readonly marks: string[]
-  /** What they saw in the room and took away: it may be nowhere in the end. */
-  readonly seen: Set<string>
-  /** Of that, what was acknowledged before they looked: it must not be back. */
-  readonly taken: Set<string>
-}
-
 /** All that posts and saves say: each of them once, unless somebody copied it. */
 const SAID = /(?:post|line|mark)-\w+\./g
 
@@ -81,35 +74,81 @@ async function saidIn(path: string): Promise<string[]> {
   return [...(await readFile(path, 'utf8')).matchAll(SAID)].map(([said]) => said)
 }
 
-/** Posts go on, and each of these saves once, so many times. */
-async function saveAmongPosts(t: ExecutionContext, attack: Attack, room: Room, saves: readonly Save[], times: number): Promise<Deeds> {
-  const random = randomOf(t)
-  const deeds: Deeds = { marks: [], seen: new Set(), taken: new Set() }
-  const poster = new Poster(attack, room.url)
-  t.teardown(() => poster.stop())
-  for (let n = 0; n < times * saves.length; n++) {
-    const save = saves[n % saves.length] as Save
-    const [line, mark] = [`line-${n}.`, `mark-${n}.`]
-    await attack.recover(room.url, line)
-    await delay(random() * POST_EVERY) // the instant is the point
-    if (save.does === 'mark') deeds.marks.push(mark)
-    else await look(attack, room, deeds, save.does === 'take all away' ? undefined : line)
-    // Every second time something is posted that whoever saves cannot have read.
-    await save.save({ directory: room.directory, line, mark, think: () => (random() < 0.5 ? poster.another() : Promise.resolve()) })
+/** People who save in one room after the other, each of them among posts. */
+class Saving {
+  readonly #t: ExecutionContext
+  readonly #attack: Attack
+  readonly #random: () => number
+  readonly #rooms: Room[] = []
+  /** What they wrote. */
+  readonly #marks: string[] = []
+  /** What they saw in the room and took away: it may be nowhere in the end. */
+  readonly #seen = new Set<string>()
+  /** Of that, what was acknowledged before they looked: it must not be back. */
+  readonly #taken = new Set<string>()
+
+  constructor(t: ExecutionContext, title: string) {
+    this.#t = t
+    this.#attack = new Attack(title)
+    this.#random = randomOf(t)
   }
-  await poster.stop()
-  await attack.recover(room.url, 'post-last.')
-  await untilTold(room)
-  return deeds
+
+  /** Posts go on, and each of these saves once, so many times. */
+  async amongPosts(room: Room, saves: readonly Save[], times: number): Promise<void> {
+    this.#rooms.push(room)
+    const attack = this.#attack
+    const poster = new Poster(attack, room.url)
+    this.#t.teardown(() => poster.stop())
+    for (let n = 0; n < times * saves.length; n++) {
+      const save = saves[n % saves.length] as Save
+      const [line, mark] = [`line-${attack.tried}.`, `mark-${attack.tried}.`]
+      await attack.recover(room.url, line)
+      await delay(this.#random() * POST_EVERY) // the instant is the point
+      if (save.does === 'mark') this.#marks.push(mark)
+      else this.#take(save.does === 'take all away' ? await saidIn(room.file('lobby')) : [line])
+      // Every second time something is posted that whoever saves cannot have read.
+      await save.save({ directory: room.directory, line, mark, think: () => (this.#random() < 0.5 ? poster.another() : Promise.resolve()) })
+    }
+    await poster.stop()
+    await attack.recover(room.url, `post-${attack.tried}.`)
+    await untilTold(room)
+  }
+
+  /** Somebody looks at the room, and takes this away. */
+  #take(said: readonly string[]): void {
+    const acknowledged = new Set(this.#attack.acknowledged)
+    for (const one of said) {
+      this.#seen.add(one)
+      if (acknowledged.has(one)) this.#taken.add(one)
+    }
+  }
+
+  /** Checks the rooms and their aside/, with no server there any more. @param mayUndo whether a save may be undone */
+  async judge(mayUndo = false): Promise<void> {
+    const [t, attack, seen, taken] = [this.#t, this.#attack, this.#seen, this.#taken]
+    const inRooms = (await Promise.all(this.#rooms.map((room) => saidIn(room.file('lobby'))))).flat()
+    const found = new Set(inRooms)
+    const aside = new Set((await Promise.all(this.#rooms.map((room) => saidAside(room.directory)))).flat())
+    const undone = this.#marks.filter((mark) => !found.has(mark) && !aside.has(mark) && !seen.has(mark))
+    const back = inRooms.filter((said) => taken.has(said))
+    const more = [
+      `${this.#marks.length} marks`,
+      `${attack.acknowledged.filter((msg) => !found.has(msg) && aside.has(msg)).length} posts only aside`,
+      ...(taken.size > 0 ? [`${taken.size} taken away, ${[...taken].filter((said) => aside.has(said)).length} of them aside`] : []),
+      ...(mayUndo ? [`${undone.length} saves undone, ${back.length} messages back`] : []),
+    ].join('; ')
+    t.log({ tried: attack.tried, acknowledged: attack.acknowledged.length, inRooms: inRooms.length, undone, back, more })
+    if (!mayUndo) t.deepEqual(undone, [], 'saves were undone')
+    if (!mayUndo) t.deepEqual(back, [], 'what was taken away is back')
+    for (const room of this.#rooms) await eachIdOnce(t, room)
+    const elsewhere = [...aside, ...seen].filter((said) => !found.has(said))
+    attack.end(t, [...inRooms, ...new Set(elsewhere)], more)
+  }
 }
 
-/** Somebody looks at the room and takes away what they see, or a line of it. */
-async function look(attack: Attack, room: Room, { seen, taken }: Deeds, line: string | undefined): Promise<void> {
-  const acknowledged = new Set(attack.acknowledged)
-  for (const said of line === undefined ? await saidIn(room.file('lobby')) : [line]) {
-    seen.add(said)
-    if (acknowledged.has(said)) taken.add(said)
-  }
+async function eachIdOnce(t: ExecutionContext, room: Room): Promise<void> {
+  const ids = (await readFile(room.file('lobby'), 'utf8')).match(/^\{"id":"[^"]+"/gm) ?? []
+  t.is(new Set(ids).size, ids.length, 'two messages have one id')
 }
 
 /** Resolves once a poll tells what the file says: all that was written there is taken in. */
@@ -130,45 +169,23 @@ function linesIn(text: string): unknown[] {
   }
 }
 
-async function saidAside(directory: string): Promise<Set<string>> {
+async function saidAside(directory: string): Promise<string[]> {
   const aside = join(directory, 'aside')
-  const said = new Set<string>()
   const found = await readdir(aside, { recursive: true, withFileTypes: true }).catch(() => [])
-  for (const entry of found.filter((one) => one.isFile())) {
-    for (const one of await saidIn(join(entry.parentPath, entry.name))) said.add(one)
-  }
-  return said
-}
-
-/** Checks the room and aside/, with no server there any more. @param mayUndo whether a save may be undone */
-async function judge(t: ExecutionContext, attack: Attack, room: Room, { marks, seen, taken }: Deeds, mayUndo = false): Promise<void> {
-  const inRoom = await saidIn(room.file('lobby'))
-  const aside = await saidAside(room.directory)
-  const anywhere = new Set([...inRoom, ...aside])
-  const undone = marks.filter((mark) => !anywhere.has(mark) && !seen.has(mark))
-  const back = inRoom.filter((said) => taken.has(said))
-  const ids = (await readFile(room.file('lobby'), 'utf8')).match(/^\{"id":"[^"]+"/gm) ?? []
-  const more = [
-    `${marks.length} marks`,
-    `${attack.acknowledged.filter((msg) => !inRoom.includes(msg) && aside.has(msg)).length} posts only aside`,
-    ...(taken.size > 0 ? [`${taken.size} taken away, ${[...taken].filter((said) => aside.has(said)).length} of them aside`] : []),
-    ...(mayUndo ? [`${undone.length} saves undone, ${back.length} messages back`] : []),
-  ].join('; ')
-  t.log({ tried: attack.tried, acknowledged: attack.acknowledged.length, inRoom: inRoom.length, undone, back, more })
-  if (!mayUndo) t.deepEqual(undone, [], 'saves were undone')
-  if (!mayUndo) t.deepEqual(back, [], 'what was taken away is back')
-  t.is(new Set(ids).size, ids.length, 'two messages have one id')
-  const elsewhere = [...aside, ...seen].filter((said) => !inRoom.includes(said))
-  attack.end(t, [...inRoom, ...new Set(elsewhere)], more)
+  const files = found.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name))
+  return (await Promise.all(files.map(saidIn))).flat()
 }
 
 for (const save of SAVES) {
-  needing(...save.needs)(`${save.name}, ${OF_EACH} times among posts: nothing is lost, doubled, or undone`, async (t) => {
-    const attack = new Attack(`${save.name}, ${OF_EACH} times among posts`)
-    const server = await serve(t, { rateLimit: 0, backlog: 1_000_000, maxFile: 64 * 1024 * 1024, times: TIMES })
-    const deeds = await saveAmongPosts(t, attack, server, [save], OF_EACH)
-    await server.close()
-    await judge(t, attack, server, deeds)
+  const title = `${save.name}, ${ROOMS * OF_EACH} times among posts`
+  needing(...save.needs)(`${title}: nothing is lost, doubled, or undone`, async (t) => {
+    const saving = new Saving(t, title)
+    for (let n = 0; n < ROOMS; n++) {
+      const server = await serve(t, { rateLimit: 0, backlog: 1_000_000, maxFile: 64 * 1024 * 1024, times: TIMES })
+      await saving.amongPosts(server, [save], OF_EACH)
+      await server.close()
+    }
+    await saving.judge()
   })
 }
 
@@ -191,11 +208,11 @@ for (const { name, fault, mayUndo } of meddlings) {
     JQ,
     VIM,
   )(`${title}: nothing is lost or doubled${mayUndo ? '' : ', or undone'}`, async (t) => {
-    const attack = new Attack(title)
+    const saving = new Saving(t, title)
     const args = ['--rate-limit', 'off', '--backlog', '1000000', '--max-file', '64m']
     const server = await serveProcess(t, args, undefined, [...meddled(fault), ...hurried(TIMES)])
-    const deeds = await saveAmongPosts(t, attack, server, SAVES, OF_EACH_TRACED)
+    await saving.amongPosts(server, SAVES, OF_EACH_TRACED)
     t.is(await server.stop(), 0)
-    await judge(t, attack, server, deeds, mayUndo)
+    await saving.judge(mayUndo)
   })
 }
