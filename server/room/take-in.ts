@@ -44,7 +44,7 @@ export interface TakenIn {
  * The backlog of a file that somebody else wrote (PROTOCOL.md, What holds, 5): another process, whose commits stand as they are, or a person,
  * whose lines get an id and a timestamp. First each line gets its place, then the messages are compared with those that were known.
  *
- * - **Nothing changed**: these are the known messages, and the mtime is the room's timestamp.
+ * - **Nothing changed**: the file has the known messages, and its mtime is the room's timestamp.
  * - **The room goes on**: there are new messages, all of them behind what was known, and nothing is gone but what commits leave out of a full
  *   room. At a first look: the file is as a commit left it, and clients were told nothing later.
  * - **An edit** is everything else: clients start anew.
@@ -57,16 +57,16 @@ export interface TakenIn {
  */
 export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limits, now: Timestamp): TakenIn {
   const found = known ? withUnseen(known, asFound, now) : asFound
-  const { lines, clean, legible, mtime, edited } = found
+  const { lines, clean, legible, mtime, edited, standing } = found
   const told = known?.timestamp ?? lastTold(found)
   const places = placesOf(lines, Math.max(now, mtime, told) + (known ? 0 : CLOCK_STEP_MS))
   const newest = places.at(-1)?.timestamp ?? 0
-  const latest = Math.max(told, newest, edited)
+  const latest = Math.max(told, newest, edited, standing.timestamp)
   const next = nextTimestamp(latest, now)
   const messages = messagesOf(lines, places, next, known)
   const comparison = compare(known?.messages ?? [], messages, limits)
   const { gone, added } = comparison
-  if (known && gone.length === 0 && added.length === 0 && mtime === told)
+  if (known && found === asFound && gone.length === 0 && added.length === 0 && mtime === told)
     return { backlog: known, rewrite: false, loses: false, edit: false, removed: [] }
 
   const isAsCommitted = isCommit(found, places)

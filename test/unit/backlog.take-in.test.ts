@@ -235,6 +235,22 @@ test('posts that the author of a file had not seen are put back at their places,
   t.deepEqual(afterSave(peers, [a, 'b'], NOW), ['a', 'b', 'b'], 'nor is a post to another process')
 })
 
+test('a file that lacks a post is written anew, also if it was saved in the very millisecond of that post', (t) => {
+  const known = said('a', 'b')
+  const taken = takeIn(known, found(linesOf(said('a')), known.timestamp, { seen: NOW }), LIMITS, NOW + 5000)
+  t.like(taken, { rewrite: true, edit: true, removed: [] })
+  t.deepEqual([textsOf(taken.backlog), taken.backlog.timestamp], [['a', 'b'], NOW + 5000])
+})
+
+test('an edit does not get a timestamp that another process told for what it had committed', (t) => {
+  const [known, others] = [said('a'), said('a', 'b')]
+  const standing = { timestamp: others.timestamp, dropped: 0 }
+  const { backlog, rewrite } = takeIn(known, found(linesOf(known), others.timestamp, { standing }), LIMITS, NOW + 5000)
+  t.deepEqual([backlog.timestamp, rewrite], [NOW + 5000, true])
+  const appended = takeIn(known, found([...linesOf(known), 'c'], NOW + 5, { standing }), LIMITS, NOW + 5)
+  t.is(appended.backlog.timestamp, others.timestamp + 1)
+})
+
 test('a line that is not believed, and gets the place that it names all the same, loses nothing', (t) => {
   const known = said('a', 'b', 'c')
   const [, b = '', c = ''] = linesOf(known)
