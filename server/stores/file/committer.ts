@@ -12,9 +12,7 @@ import type { Warn } from '../../warn.ts'
 import type { Appended } from '../store.ts'
 import type { Aside } from './aside.ts'
 import { disk } from './disk.ts'
-import { stateOfBytes } from './disk-runs.ts'
-import type { Dropped } from './dropped.ts'
-import { beginsWith, closeFile, digestOf, signatureOf, timestampOf, unlessMissing, type Descriptor } from './durable.ts'
+import { beginsWith, closeFile, digestOf, signatureOf, stateOfBytes, timestampOf, unlessMissing, type Descriptor } from './durable.ts'
 import type { Known } from './known.ts'
 import type { Place } from './place.ts'
 import type { Reader, Seen } from './reader.ts'
@@ -35,7 +33,6 @@ export interface CommitterOptions {
   readonly lock: RoomLock
   readonly versions: Versions
   readonly sightings: Sightings
-  readonly dropped: Dropped
   readonly aside: Aside
   readonly limits: Limits
   /** Called when lines were carried over into the file. */
@@ -99,14 +96,14 @@ export class Committer {
 
   /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (PROTOCOL.md, What holds, 4). */
   async adopt(snapshot: Snapshot, seen: Seen): Promise<void> {
-    const { known, sightings, dropped } = this.#options
+    const { known, sightings } = this.#options
     const { fd, signature, bytes, stats, place } = snapshot
     if (fd !== undefined || known.backlog) await disk.makeLast(fd, place.directory)
     if (known.fd !== undefined) sightings.look(known.fd)
     await this.#leave(snapshot, seen)
     known.hold(fd)
     if (stats) sightings.begin(stats, seen.backlog.timestamp, seen.byHand ? 0 : newestBefore(seen.backlog))
-    if (!seen.edit) dropped.note(known.backlog, seen.backlog)
+    if (!seen.edit) known.dropped.note(known.backlog, seen.backlog)
     known.become(seen.backlog, bytes, signature)
   }
 
@@ -115,7 +112,7 @@ export class Committer {
    * @returns whether it did: not when somebody has changed the file meanwhile, or put another one there
    */
   async #write(snapshot: Snapshot, seen: Seen, backlog: Backlog): Promise<boolean> {
-    const { known, versions, sightings, dropped } = this.#options
+    const { known, versions, sightings } = this.#options
     if (seen.loses) await this.#keepWhole(snapshot, backlog.timestamp)
     const bytes = Buffer.concat([Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join('')), seen.tail])
     const written = await versions.replace(snapshot, bytes, backlog.timestamp)
@@ -127,7 +124,7 @@ export class Committer {
     sightings.begin(stats, backlog.timestamp, seen.byHand ? 0 : seen.backlog.timestamp)
     if (error) throw new RoomfileError('not_kept', 'the message was written, but the disk does not say that it will last', { cause: error })
     const isUntouched = Number(stats.size) === bytes.length && timestampOf(stats.mtimeNs) === backlog.timestamp
-    dropped.note(seen.backlog, backlog)
+    known.dropped.note(seen.backlog, backlog)
     known.become(backlog, bytes, isUntouched ? signatureOf(stats) : undefined)
     if (snapshot.fd !== undefined) await versions.lookAtNewest()
     return true

@@ -6,14 +6,14 @@ import { closeSync, fstatSync, fsyncSync, lstatSync, openSync, readSync, rmSync 
 import { basename, dirname } from 'node:path'
 import type { Timestamp } from '../../room/message.ts'
 import {
-  makeDirectory,
+  inVersions,
   openFile,
   partOf,
   readExactly,
   signatureOf,
+  stateOfBytes,
   statsOf,
   syncDirectory,
-  unlessMissing,
   writeVersion,
   type Descriptor,
   type FileStats,
@@ -116,11 +116,6 @@ function isAsRead(out: FileStats, path: string, read: FileStats, taken: Part): b
   return stateOfBytes(out) === stateOfBytes(read) || (out.size >= read.size && partOf(readAt(path, taken), taken.from).hash === taken.hash)
 }
 
-/** A size and mtime: other than the ctime, they change only when something is written. */
-export function stateOfBytes({ size, mtimeNs }: FileStats): string {
-  return `${size}:${mtimeNs}`
-}
-
 /** Reads a part of a file between two exchanges: nothing may come between. */
 function readAt(path: string, { from, length }: Part): Buffer {
   const bytes = Buffer.alloc(length)
@@ -140,23 +135,6 @@ function clear(path: string, fd: Descriptor): boolean {
   if (there && there.ino !== ino) return true
   rmSync(path, { force: true })
   return false
-}
-
-/** How many times a directory of versions is made that others remove meanwhile. */
-const MOST_MADE = 3
-
-/** Does work in a directory of versions, which is made when it is missing: whoever lets go of a room removes it when it is empty. */
-export function inVersions<T>(directory: string, work: () => T): T {
-  for (let made = 0; made < MOST_MADE; made++) {
-    try {
-      return work()
-    } catch (error) {
-      unlessMissing(error as NodeJS.ErrnoException)
-      makeDirectory(dirname(directory))
-      makeDirectory(directory)
-    }
-  }
-  return work()
 }
 
 /** Makes what was written to a file last, and the names in a directory. */

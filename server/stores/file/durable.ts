@@ -17,6 +17,7 @@ import {
   writeFileSync,
   type BigIntStats,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
 import type { Timestamp } from '../../room/message.ts'
@@ -45,6 +46,11 @@ export type Signature = string
 /** The ctime tells of a change that keeps size and mtime. */
 export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs }: FileStats): Signature {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
+}
+
+/** A size and mtime: other than the ctime, they change only when something is written. */
+export function stateOfBytes({ size, mtimeNs }: FileStats): string {
+  return `${size}:${mtimeNs}`
 }
 
 /** What is kept of bytes to know them again. */
@@ -170,6 +176,23 @@ export function makeDirectory(path: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
+}
+
+/** How many times a directory of versions is made that others remove meanwhile. */
+const MOST_MADE = 3
+
+/** Does work in a directory of versions, which is made when it is missing: whoever lets go of a room removes it when it is empty. */
+export function inVersions<T>(directory: string, work: () => T): T {
+  for (let made = 0; made < MOST_MADE; made++) {
+    try {
+      return work()
+    } catch (error) {
+      unlessMissing(error as NodeJS.ErrnoException)
+      makeDirectory(dirname(directory))
+      makeDirectory(directory)
+    }
+  }
+  return work()
 }
 
 /** For `catch`: a file that is not there is no error. */

@@ -1,10 +1,14 @@
 /**
  * The version of a room's file that is known: what the room held then, its bytes, and that version itself, open. What it held may be let go:
- * then enough is kept to know it again. Knows one version; which one comes next is decided in committer.ts.
+ * then enough is kept to know it again. And the lines that left the room before it, as far as they are remembered.
+ * Knows one version; which one comes next is decided in committer.ts.
  */
+import { hash } from 'node:crypto'
 import { fstatSync } from 'node:fs'
 import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'
-import { placed } from '../../room/message.ts'
+import { BUDGETS } from '../../budgets.ts'
+import { lineOf, placed } from '../../room/message.ts'
+import type { Found } from '../../room/take-in.ts'
 import { disk } from './disk.ts'
 import { beginsWith, closeFile, digestOf, type Descriptor, type Digest, type Signature } from './durable.ts'
 import { linesIn, MISSING, type KnownVersion } from './snapshot.ts'
@@ -26,6 +30,7 @@ export class Known {
   #bytes: Buffer = NO_BYTES
   #signature: Signature | undefined
   #fd: Descriptor | undefined
+  readonly dropped = new Dropped()
 
   /** What the room holds; undefined at first, and when it was let go. */
   get backlog(): Backlog | undefined {
@@ -102,14 +107,14 @@ export class Known {
     if (fd !== undefined) await closeFile(fd)
   }
 
-  /** Lets go of what the room holds, which is in the file. @returns whether it did */
-  letGo(): boolean {
-    if (!this.#backlog || this.#signature === MISSING) return false
+  /** Lets go of what the room holds, which is in the file. */
+  letGo(): void {
+    if (!this.#backlog || this.#signature === MISSING) return
     const { timestamp, edited, dropped } = this.#backlog
     this.#letGo = { backlog: { timestamp, edited, dropped }, digest: digestOf(this.#bytes), bytes: new WeakRef(this.#bytes) }
     this.#backlog = undefined
     this.#bytes = NO_BYTES
-    return true
+    this.dropped.forget()
   }
 
   /** Knows again what was let go, if the file still begins with it, or the version is still there that did. @param now what the file says */
@@ -130,4 +135,42 @@ export class Known {
     if (this.#fd === undefined) return undefined
     return disk.readExactly(this.#fd, 0, Math.min(fstatSync(this.#fd).size, length))
   }
+}
+
+/**
+ * The lines that left a full room last, as far as they are remembered. A copy of the room from before still has them: they are not taken
+ * for something that its author wrote.
+ */
+class Dropped {
+  /** Their hashes, oldest first. */
+  readonly #lines = new Set<string>()
+
+  /** Remembers what a commit left out at the beginning of a room. */
+  note(before: Backlog | undefined, after: Backlog): void {
+    const [first] = after.messages
+    if (!before || !first || before.messages[0] === first) return
+    for (const message of before.messages) {
+      if (message.id === first.id) break
+      this.#lines.add(hashOf(lineOf(message)))
+    }
+    for (const line of this.#lines) {
+      if (this.#lines.size <= BUDGETS.droppedLines) break
+      this.#lines.delete(line)
+    }
+  }
+
+  /** What a file says besides. */
+  without(found: Found): Found {
+    if (this.#lines.size === 0) return found
+    const lines = found.lines.filter(({ text }) => !this.#lines.has(hashOf(text)))
+    return lines.length === found.lines.length ? found : { ...found, lines, clean: false }
+  }
+
+  forget(): void {
+    this.#lines.clear()
+  }
+}
+
+function hashOf(text: string): string {
+  return hash('sha1', text, 'base64')
 }

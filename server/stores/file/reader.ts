@@ -6,7 +6,6 @@ import { fstatSync } from 'node:fs'
 import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'
 import { takeIn, type Found, type TakenIn } from '../../room/take-in.ts'
 import type { Timestamp } from '../../room/message.ts'
-import type { Dropped } from './dropped.ts'
 import { isWholeMs } from './durable.ts'
 import type { Known } from './known.ts'
 import type { RoomLock } from './room-lock.ts'
@@ -20,7 +19,6 @@ export interface ReaderOptions {
   readonly lock: RoomLock
   readonly versions: Versions
   readonly sightings: Sightings
-  readonly dropped: Dropped
   readonly writing: Writing
   readonly limits: Limits
   /** Called when the file should be looked at again though nothing happens to it. */
@@ -110,10 +108,10 @@ export class Reader {
 
   /** Takes a file in that lacks messages: those that its author had not seen are put back, but for those up to `backTo`. */
   #withUnseen(snapshot: Snapshot, found: Found, plain: TakenIn, known: Backlog, backTo: Timestamp): TakenIn {
-    const { known: state, sightings, versions, dropped } = this.#options
+    const { known: state, sightings, versions } = this.#options
     sightings.saw(versions.readUpTo)
     const seen = Math.max(backTo, sightings.by(snapshot, found, known, state.fd))
-    return seen === Infinity ? plain : this.#takeIn(known, { ...dropped.without(found), seen })
+    return seen === Infinity ? plain : this.#takeIn(known, { ...state.dropped.without(found), seen })
   }
 
   #takeIn(known: Backlog | undefined, found: Found): TakenIn {

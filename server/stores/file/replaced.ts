@@ -11,13 +11,13 @@ import { BUDGETS } from '../../budgets.ts'
 import type { Timestamp } from '../../room/message.ts'
 import type { Times } from '../../times.ts'
 import { disk } from './disk.ts'
-import { stateOfBytes } from './disk-runs.ts'
 import {
   closeFile,
   digestOf,
   isWholeMs,
   openFile,
   partOf,
+  stateOfBytes,
   statsOf,
   timestampOf,
   unlessMissing,

@@ -14,7 +14,6 @@ import type { Times } from '../../times.ts'
 import type { Warn } from '../../warn.ts'
 import type { Aside } from './aside.ts'
 import { Committer, newIn } from './committer.ts'
-import { Dropped } from './dropped.ts'
 import { signatureOf, timestampOf, type Signature } from './durable.ts'
 import type { Holders } from './holders.ts'
 import { Known } from './known.ts'
@@ -52,7 +51,6 @@ export class RoomFile {
   readonly #lock: RoomLock
   readonly #versions: Versions
   readonly #sightings: Sightings
-  readonly #dropped = new Dropped()
   readonly #writing: Writing
   readonly #reader: Reader
   readonly #committer: Committer
@@ -73,7 +71,6 @@ export class RoomFile {
       ...options,
       room: basename(options.path, '.jsonl'),
       known: this.#known,
-      dropped: this.#dropped,
       place: () => this.#place,
     }
     this.#options = options
@@ -232,7 +229,7 @@ export class RoomFile {
   /** Lets go of what the room holds, which is in the file. */
   letGo(): Promise<void> {
     return this.#inTurn(async () => {
-      if (!this.#writing.isUnderWay && this.#known.letGo()) this.#dropped.forget()
+      if (!this.#writing.isUnderWay) this.#known.letGo()
     })
   }
 

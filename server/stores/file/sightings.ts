@@ -9,8 +9,7 @@ import type { Backlog } from '../../room/backlog.ts'
 import { lineOf, type Timestamp } from '../../room/message.ts'
 import type { Found } from '../../room/take-in.ts'
 import type { Times } from '../../times.ts'
-import { inVersions } from './disk-runs.ts'
-import type { Descriptor, FileStats } from './durable.ts'
+import { inVersions, type Descriptor, type FileStats } from './durable.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** The kernel's clock, which says when a file was made, is behind by less than this. */
