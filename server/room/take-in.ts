@@ -36,7 +36,10 @@ export interface TakenIn {
   readonly loses: boolean
   /** Whether clients must start anew, because it is more than lines at the end that changed. */
   readonly edit: boolean
-  /** Of the messages that were known, what the room does not say any more. */
+  /**
+   * Of the messages that were known, what the room does not say any more because of an edit. Another process may have taken that edit in and
+   * gone on: then it is not known which of them the edit removed, and which ones left a full room.
+   */
   readonly removed: readonly Message[]
 }
 
@@ -94,7 +97,7 @@ export function takeIn(known: Backlog | undefined, asFound: Found, limits: Limit
     rewrite,
     loses: drops || changes || !legible,
     edit: !goesOn,
-    removed: known && !goesOn ? missingOf(gone, added) : [],
+    removed: known && (!goesOn || edited > known.edited) ? missingOf(gone, added) : [],
   }
 }
 

@@ -116,6 +116,16 @@ const FAILED_ONCE: readonly Sequence[] = [
       { do: 'edit late', by: 0, save: { does: 'save', how: 'rename', slot: 0, at: 0, what: null }, without: { by: 0, how: 'let go' } },
     ],
   },
+  // One server took in an edit of a room that it did not have in memory, and went on: the other one did not keep aside what that had removed.
+  {
+    stores: 2,
+    steps: [
+      { do: 'post', by: [0] },
+      { do: 'post', by: [0] },
+      { do: 'deed', deed: { does: 'edit', how: 'rename', at: 0, what: 'remove' }, without: { by: 0, how: 'release' } },
+      { do: 'post', by: [0, 0] },
+    ],
+  },
 ]
 
 type Act = () => void | Promise<void>

@@ -312,8 +312,9 @@ test('an edit that another process took in before it went on is a reset here, to
   const [, b = ''] = linesOf(known)
   const edited = takeIn(known, found([b], NOW + 700), LIMITS, NOW + 700).backlog
   const after = commit(edited, [{ msg: 'c' }], LIMITS, NOW + 800).backlog
-  const { backlog } = takeIn(known, found(linesOf(after), after.timestamp, { edited: after.edited }), LIMITS, NOW + 900)
+  const { backlog, removed } = takeIn(known, found(linesOf(after), after.timestamp, { edited: after.edited }), LIMITS, NOW + 900)
   t.like(newsFrom(backlog, known.timestamp), { reset: true, messages: after.messages })
+  t.deepEqual(textsOf({ messages: removed }), ['a'])
 })
 
 test('an edit that another process settled behind messages that are new here is not settled again', (t) => {

@@ -65,6 +65,7 @@ export class Committer {
         const seen = await reader.see(snapshot, mayWait)
         if (!seen) return undefined
         const appended = commit(seen.backlog, drafts, limits, Date.now())
+        if (seen.removed.length > 0) await this.#keepRemoved(seen)
         if (seen.edit) await this.#noteEdit(seen)
         if (appended.backlog !== seen.backlog || seen.rewrite) {
           if (!(await this.#write(snapshot, seen, appended.backlog))) continue
@@ -139,15 +140,19 @@ export class Committer {
     this.#keptWhole = state
   }
 
-  /** Writes down that the room was edited by hand, and keeps aside what that took away. */
-  async #noteEdit({ backlog, removed }: Seen): Promise<void> {
-    const { room, aside, lock, known, reader, warn } = this.#options
+  /** Keeps aside what an edit removed, once. */
+  async #keepRemoved({ backlog, removed }: Seen): Promise<void> {
+    const { room, aside, warn } = this.#options
     const lost = removed.filter((message) => !this.#keptAside.has(message))
     const copy = await aside.keepRemoved(room, backlog.timestamp, lost.map(lineOf)).catch(unlessMissing) // the directory is gone
     for (const message of lost) this.#keptAside.add(message)
     if (copy !== undefined) warn('an edit removed messages from a room: they are kept aside', { room, messages: lost.length, copy })
+  }
+
+  /** Writes down that the room was edited by hand. */
+  async #noteEdit({ backlog: { edited } }: Seen): Promise<void> {
+    const { lock, known, reader } = this.#options
     const { edited: before } = lock.read()
-    const { edited } = backlog
     if (edited !== before) await lock.writeEdit({ edited, known: known.backlog?.timestamp ?? 0, before })
     reader.wrote(edited)
   }
