@@ -1,7 +1,7 @@
 /** Encodes the answers to polls as JSON, in the form of the native protocol. Does not decide what they contain. */
 import type { News } from '../room/backlog.ts'
 import type { RoomfileError } from '../errors.ts'
-import type { Pieces } from '../http/http.ts'
+import { JSON_TYPE, readyAnswer, type Pieces, type ReadyAnswer } from '../http/http.ts'
 import { lineOf } from '../room/message.ts'
 import type { Attendance, AttendanceChanges, SessionId } from '../room/presence.ts'
 import type { Told } from '../room/room.ts'
@@ -13,8 +13,8 @@ const COPIED = 16 * 1024
 /** An answer without its last brace, so that more can be added. */
 interface Encoded extends Pieces {
   readonly length: number
-  /** With its last brace. A short one is a single buffer, because it may be sent to thousands at once, and each buffer is a write. */
-  readonly whole: Buffer | Pieces
+  /** With its last brace. A short one is a text, because it may be sent to thousands at once: Node writes it together with its head. */
+  readonly whole: string | Pieces
 }
 
 const encodedNews = new WeakMap<News, Encoded>()
@@ -23,17 +23,29 @@ const encodedAttendance = new WeakMap<Attendance | AttendanceChanges, string>()
 const END = Buffer.from('}')
 
 /** The answer to a poll with nothing but news. */
-export function encode(news: News | Told): Buffer | Pieces {
+export function encode(news: News | Told): string | Pieces {
   return encoded(news).whole
 }
+
+/** The same with its headers, made once for all polls that get the same: `headers` are one object as long as they say the same. */
+export function ready(news: News | Told, headers: Readonly<Record<string, string>>): ReadyAnswer {
+  const made = readyNews.get(news)
+  if (made?.with === headers) return made.answer
+  const answer = readyAnswer(JSON_TYPE, encode(news), headers)
+  readyNews.set(news, { with: headers, answer })
+  return answer
+}
+
+const readyNews = new WeakMap<News, { readonly with: Readonly<Record<string, string>>; readonly answer: ReadyAnswer }>()
 
 /** Made once for all polls that get the same news. */
 function encoded(news: News | Told): Encoded {
   let found = encodedNews.get(news)
   if (!found) {
     const { buffers, of } = piecesOf(news)
-    const ended = [...buffers, END]
-    found = { buffers, of, length: lengthOf(buffers), whole: buffers.length === 1 ? Buffer.concat(ended) : { buffers: ended, of } }
+    const [first] = buffers
+    const whole = first && buffers.length === 1 ? `${first.toString()}}` : { buffers: [...buffers, END], of }
+    found = { buffers, of, length: lengthOf(buffers), whole }
     encodedNews.set(news, found)
   }
   return found

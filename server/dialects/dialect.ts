@@ -3,7 +3,7 @@
  * limits hold in every dialect. Knows the order of these steps; does not know what a request or an answer looks like.
  */
 import type { RateLimit } from '../http/rate-limit.ts'
-import { goneSignal, type Request, type Response } from '../http/http.ts'
+import type { Request, Response } from '../http/http.ts'
 import type { Limits } from '../room/backlog.ts'
 import type { Draft } from '../room/message.ts'
 import type { Session, SessionId } from '../room/presence.ts'
@@ -62,10 +62,11 @@ export async function beginSession(
 }
 
 /**
- * Parks a poll: counts it, and waits until there is something to tell.
+ * Parks a poll: counts it, and waits until there is something to tell. Meanwhile its connection has no timeout.
  * @returns undefined when the wait ended with nothing, or the client went away
  * @throws RoomfileError `too_many_polls`, and what the poll's own functions throw
  */
 export function park<T>({ rooms, rateLimit }: DialectOptions, req: Request, res: Response, poll: Poll<T>): Promise<T | undefined> {
-  return rateLimit.parked(req, () => rooms.until(poll, goneSignal(res)), poll.rooms.length)
+  res.socket?.setTimeout(0)
+  return rateLimit.parked(req, () => rooms.until(poll, res), poll.rooms.length)
 }

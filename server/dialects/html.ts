@@ -2,10 +2,11 @@
  * For the dialects whose clients insert an answer into their page as HTML: messages as HTML, and JSON that is safe as text/html.
  * Does not know any dialect.
  */
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { renderMarkdown } from '../../client/markdown/markdown.ts'
-import { goneSignal, type Response } from '../http/http.ts'
+import type { Response } from '../http/http.ts'
 import type { Limits } from '../room/backlog.ts'
 import { BUDGETS } from '../budgets.ts'
 import { jsonEscape, type Message } from '../room/message.ts'
@@ -14,8 +15,8 @@ import type { Times } from '../times.ts'
 export const HTML = 'text/html; charset=utf-8'
 
 /** Waits before an error is answered, because these clients ask again at once. Ends when the client goes away. */
-export function pauseAfterError({ errorPause }: Times, res: Response): Promise<void> {
-  return delay(errorPause, undefined, { signal: goneSignal(res) }).catch(() => undefined)
+export async function pauseAfterError({ errorPause }: Times, res: Response): Promise<void> {
+  if (!res.closed) await Promise.race([delay(errorPause, undefined, { ref: false }), once(res, 'close')])
 }
 
 /** A byte in a form takes three at most: `%3C`. */

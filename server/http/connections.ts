@@ -51,12 +51,19 @@ export function connections(site: RequestListener, { maxHeaderSize, counts, time
     connectionsCheckingInterval: times.check,
     maxHeaderSize,
   }
+  function answered(this: ServerResponse): void {
+    answering.delete(this)
+  }
+  /** From now on the client has to read its answer. */
+  function mustBeRead(this: ServerResponse): void {
+    this.req.socket.setTimeout(times.stall)
+  }
   const server = createServer(options, (req, res) => {
     answering.add(res)
-    res.once('close', () => answering.delete(res))
+    res.on('close', answered)
     // The request is complete. While the server works on it, the connection has no timeout.
-    req.once('end', () => res.writableEnded || req.socket.setTimeout(0))
-    res.once('prefinish', () => req.socket.setTimeout(times.stall)) // from now on the client has to read its answer
+    req.on('end', () => res.writableEnded || req.socket.setTimeout(0))
+    res.on('prefinish', mustBeRead)
     if (closing) res.shouldKeepAlive = false
     const code = refused.get(req.socket)
     if (code) sendError(res, new RoomfileError(code, undefined, { headers: { Connection: 'close' } }))

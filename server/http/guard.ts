@@ -24,7 +24,7 @@ export interface GuardOptions {
 
 export interface Guard {
   /** Calls `next` for a request that is allowed. @throws RoomfileError `foreign_host`, `foreign_origin`, `no_token`, `too_many_tries` */
-  readonly admit: (req: Request, res: Response, next: () => void) => Promise<void>
+  readonly admit: (req: Request, res: Response, next: () => void) => void | Promise<void>
   /** For a handler that changes something although it answers GET: only scripts of our pages, of the sites of `--cors`, and programs may call it. */
   readonly writing: (handler: Handler) => Handler
   /** Checks the token of the sign-in page, and sets a cookie. */
@@ -66,6 +66,12 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
     return timingSafeEqual(digest(parseCookie(req.headers.cookie ?? '')[COOKIE] ?? ''), digest(cookie.toString('base64url')))
   }
 
+  async function admitSignedIn(req: Request, res: Response, next: () => void): Promise<void> {
+    if (await isSignedIn(req)) return next()
+    if (isNavigation(req)) return askToken(res, 401, frameAncestors)
+    throw new RoomfileError('no_token', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } })
+  }
+
   /** Adds the CORS headers. False when the request was a preflight, which is answered then. */
   function allowCors(req: Request, res: Response): boolean {
     let isAllowed = origins.length === 0
@@ -74,13 +80,11 @@ export function guard({ token, cors: origins, isLocal, frameAncestors, rateLimit
   }
 
   return {
-    async admit(req, res, next) {
+    admit(req, res, next) {
       if (isLocal && !LOCAL_HOST.test(req.headers.host ?? '')) throw new RoomfileError('foreign_host')
       if (!READS.has(req.method) && isForeign(req, origins)) throw new RoomfileError('foreign_origin')
       if (!allowCors(req, res)) return
-      if (needsNoToken(req) || (await isSignedIn(req))) return next()
-      if (isNavigation(req)) return askToken(res, 401, frameAncestors)
-      throw new RoomfileError('no_token', undefined, { headers: { 'WWW-Authenticate': 'Bearer' } })
+      return cookie && !needsNoToken(req) ? admitSignedIn(req, res, next) : next()
     },
 
     writing: (handler) => (req, res) => {

@@ -100,21 +100,10 @@ function parseType(header: string): { type: string; parameters: Record<string, s
   }
 }
 
-/** A signal that is aborted when the client goes away before it has its answer. Until then its connection has no timeout. */
-export function goneSignal(res: Response): AbortSignal {
-  const gone = new AbortController()
-  if (res.destroyed) gone.abort('the client went away')
-  res.socket?.setTimeout(0)
-  res.once('close', () => {
-    if (!res.writableFinished) gone.abort('the client went away')
-  })
-  return gone.signal
-}
-
 /** The first value of a query parameter, undefined when there is none. @throws RoomfileError `bad_encoding` */
 export function queryValue(req: Request, name: string): string | undefined {
   const value: unknown = Object.hasOwn(req.query, name) ? req.query[name] : undefined
-  if (value !== undefined && !isEncoded(req.search)) throw new RoomfileError('bad_encoding')
+  if (value !== undefined && req.search.includes('%') && !isEncoded(req.search)) throw new RoomfileError('bad_encoding')
   return typeof value === 'string' ? value : Array.isArray(value) ? String(value[0]) : undefined
 }
 
@@ -158,10 +147,27 @@ export function send(
   body: Buffer | string | Pieces,
   headers: Readonly<Record<string, string>> = {},
 ): void {
+  sendReady(res, status, readyAnswer(type, body, headers))
+}
+
+/** An answer that is made once for all who get it. */
+export interface ReadyAnswer {
+  readonly headers: Record<string, string>
+  readonly body: Buffer | string | Pieces
+  /** Bytes. */
+  readonly length: number
+}
+
+export function readyAnswer(type: string, body: Buffer | string | Pieces, headers: Readonly<Record<string, string>>): ReadyAnswer {
   const length = lengthOf(body)
+  return { headers: headOf(type, { 'Content-Length': String(length), ...headers }), body, length }
+}
+
+/** The same as `send`. */
+export function sendReady(res: Response, status: number, { headers, body, length }: ReadyAnswer): void {
   const write = (): void => {
     if (res.headersSent || res.destroyed) return
-    res.writeHead(status, headOf(type, { 'Content-Length': String(length), ...headers }))
+    res.writeHead(status, headers)
     writeBody(res, body)
   }
   const { req } = res

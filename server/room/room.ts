@@ -53,10 +53,13 @@ export class Room {
   /** What the room holds; undefined while nobody wrote to it, or when it was let go: it can be read again. */
   #backlog: Backlog | undefined
   #ready: Map<string, Told> | undefined
+  /** What was told last, and to whom: of thousands who wait, most ask from the same timestamp. */
+  #latest: { readonly asked: Timestamp; readonly told: Told } | undefined
   /** Their bytes live as long as the backlog, or an answer that is being sent. */
   #lines: WeakRef<Lines> | undefined
   #emptyAnswer: News = EMPTY_ROOM_ANSWER
   #presence: Presence | undefined
+  #isKnown = false
   #loading: Promise<Backlog> | undefined
   /** How much is under way that needs this very object. */
   #holds = 0
@@ -118,11 +121,17 @@ export class Room {
     this.#presence?.waiters.wake()
   }
 
+  /** Whether it was looked at once: from then on the store tells what happens to it. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
   /** Sees to it that we know where the room stands: all that was there when it was called. */
   look(): Promise<void> {
     const { store } = this.#around
     return this.#held(async () => {
       if (!this.#isLetGo || !(await store.isAt(this.name, this.#timestamp))) this.adopt(await store.read(this.name))
+      this.#isKnown = true
     })
   }
 
@@ -237,6 +246,7 @@ export class Room {
    */
   news(timestamp: Timestamp): Told | undefined | Promise<Told | undefined> {
     if (timestamp === this.#timestamp) return undefined
+    if (this.#latest?.asked === timestamp) return this.#latest.told
     if (this.#isLetGo) return this.load().then((backlog) => this.#told(backlog, timestamp))
     return this.#told(this.#backlog ?? EMPTY, timestamp)
   }
@@ -246,15 +256,19 @@ export class Room {
     if (!news) return undefined
     if (backlog === this.#backlog) this.#around.memory.use(this)
     const key = `${backlog.timestamp} ${news.messages.length} ${news.reset} ${news.gap}`
-    const ready = this.#ready?.get(key)
-    if (ready) return ready
-    const told = { ...news, lines: () => this.#linesOf(backlog) }
+    const told = this.#ready?.get(key) ?? { ...news, lines: () => this.#linesOf(backlog) }
     if (backlog !== this.#backlog) return told
+    this.#keepReady(key, told)
+    this.#latest = { asked: timestamp, told }
+    return told
+  }
+
+  #keepReady(key: string, told: Told): void {
     this.#ready ??= new Map()
+    if (this.#ready.has(key)) return
     const [oldest] = this.#ready.keys()
     if (this.#ready.size >= MOST_READY && oldest !== undefined) this.#ready.delete(oldest)
     this.#ready.set(key, told)
-    return told
   }
 
   #linesOf(backlog: Backlog): Lines {
@@ -286,6 +300,7 @@ export class Room {
     if (!isNews && !(this.#isLetGo && backlog.timestamp === this.#timestamp)) return
     this.#backlog = backlog
     this.#ready = undefined
+    this.#latest = undefined
     this.#account()
     if (!isNews) return
     this.#timestamp = backlog.timestamp
@@ -311,6 +326,7 @@ export class Room {
   #letGo(): void {
     this.#backlog = undefined
     this.#ready = undefined
+    this.#latest = undefined
     if (this.isIdle) return this.#around.drop(this)
     this.#around.store.letGo(this.name)
   }

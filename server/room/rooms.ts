@@ -10,7 +10,7 @@ import type { Memory } from './memory.ts'
 import { sharing } from '../sharing.ts'
 import type { BrokenRoom, RoomSummary, Store } from '../stores/store.ts'
 import type { Times } from '../times.ts'
-import { Deadlines, park, type Waiters } from './waiters.ts'
+import { Deadlines, park, type Answering, type Waiters } from './waiters.ts'
 import type { Warn } from '../warn.ts'
 
 /** So many rooms are looked at side by side: posts come between. */
@@ -30,19 +30,17 @@ export interface Poll<T> {
    * after each wake-up.
    */
   readonly tell: () => T | undefined | Promise<T | undefined>
+  /**
+   * Whether there may be something to tell, as far as is known. A poll that has nothing to be told parks without a look at its rooms: it is as
+   * one that parked a moment earlier, and the store tells of what happens to them. @default the rooms are looked at first
+   */
+  readonly hasNews?: () => boolean
   /** What else wakes it. */
   readonly more?: readonly Waiters[]
   /** Brings a room up to date, where `room.look()` alone will not do. */
   readonly look?: (room: Room) => Promise<void>
   /** Runs `wait`, with something done before and after it. */
   readonly around?: ((wait: () => Promise<T | undefined>) => Promise<T | undefined>) | undefined
-}
-
-/** A request's answer, as far as its end is concerned. */
-export interface Answering {
-  /** Whether it has been taken, or its client has gone away. */
-  readonly closed: boolean
-  once(event: 'close', end: () => void): unknown
 }
 
 export interface RoomsOptions {
@@ -72,7 +70,7 @@ export class Rooms {
   /** The pages that were made of what the store lists. */
   readonly #pages = new WeakMap<readonly (RoomSummary | BrokenRoom)[], RoomsPage>()
   /** The rooms that each request has asked for, until its answer is taken. */
-  readonly #used = new Map<Answering, Set<Room>>()
+  readonly #used = new Map<Answering, Room[]>()
   readonly #deadlines = new Deadlines()
   readonly #safety: NodeJS.Timeout
   /** Where the next safety look goes on. */
@@ -106,8 +104,8 @@ export class Rooms {
     if (!used) throw new Error(`room ${name} was asked for outside of a request`)
     const room = this.#rooms.get(name) ?? new Room(name, this.#around)
     this.#rooms.set(name, room)
-    if (used.has(room)) return room
-    used.add(room)
+    if (used.includes(room)) return room
+    used.push(room)
     room.hold()
     return room
   }
@@ -126,18 +124,19 @@ export class Rooms {
 
   /** Runs the work of a request. The rooms that it gets are in use until it is done, and its answer was taken or its client has gone away. */
   async during<T>(answering: Answering, work: () => T | Promise<T>): Promise<T> {
-    const used = new Set<Room>()
+    const used: Room[] = []
     this.#used.set(answering, used)
-    const end = (): void => {
-      for (const room of used) room.release()
-      this.#used.delete(answering)
-    }
     try {
       return await work()
     } finally {
-      if (answering.closed) end()
-      else answering.once('close', end)
+      if (answering.closed) this.#endUse(answering, used)
+      else answering.on('close', () => this.#endUse(answering, used))
     }
+  }
+
+  #endUse(answering: Answering, used: readonly Room[]): void {
+    this.#used.delete(answering)
+    for (const room of used) room.release()
   }
 
   /** Whether a post to this room would make it. */
@@ -147,31 +146,39 @@ export class Rooms {
 
   /**
    * The long poll: brings the rooms up to date, and waits until there is something to tell.
-   * @param signal aborted when the client has gone away
+   * @param answering its answer: the wait ends when the client has gone away
    * @returns undefined when the wait ended with nothing, or the client went away
    */
-  until<T>(poll: Poll<T>, signal: AbortSignal): Promise<T | undefined> {
-    const wait = (): Promise<T | undefined> => this.#wait(poll, signal)
-    return poll.around ? poll.around(wait) : wait()
+  until<T>(poll: Poll<T>, answering: Answering): Promise<T | undefined> {
+    return poll.around ? poll.around(() => this.#wait(poll, answering)) : this.#wait(poll, answering)
   }
 
-  async #wait<T>({ rooms, ms, tell, more = [], look = (room) => room.look() }: Poll<T>, signal: AbortSignal): Promise<T | undefined> {
-    await Promise.all(rooms.map(look))
-    const waiters = [...rooms.map((room) => room.waiters), ...more]
-    const end = performance.now() + ms * (1 - JITTER * Math.random())
-    // From here to parking nothing else runs: what changes later than this look wakes the wait.
-    for (;;) {
-      const telling = tell()
-      if (telling instanceof Promise) {
-        const read = await telling
-        if (read !== undefined) return read
-        continue // it came to nothing: the room has changed meanwhile
+  async #wait<T>(poll: Poll<T>, answering: Answering): Promise<T | undefined> {
+    const { rooms, ms, look = (room) => room.look() } = poll
+    const parksAtOnce = ms > 0 && poll.hasNews?.() === false && rooms.every((room) => room.isKnown)
+    if (!parksAtOnce) await Promise.all(rooms.map(look))
+    return this.#untilTold(poll, performance.now() + ms * (1 - JITTER * Math.random()), answering)
+  }
+
+  /** @param end when the wait ends (monotonic) */
+  #untilTold<T>({ rooms, tell, more }: Poll<T>, end: number, answering: Answering): Promise<T | undefined> {
+    const inRooms = rooms.map((room) => room.waiters)
+    const waiters = more ? [...inRooms, ...more] : inRooms
+    return new Promise((resolve, reject) => {
+      // From the question to parking nothing else runs: what changes later wakes the wait.
+      const ask = (): void => {
+        try {
+          const told = tell()
+          if (told instanceof Promise) return void told.then((read) => (read === undefined ? ask() : resolve(read)), reject)
+          const left = end - performance.now()
+          if (told !== undefined || left <= 0 || answering.closed || this.#closing) resolve(told)
+          else park(waiters, this.#deadlines, left, answering, ask)
+        } catch (error) {
+          reject(error)
+        }
       }
-      const told = telling
-      const left = end - performance.now()
-      if (told !== undefined || left <= 0 || signal.aborted || this.#closing) return told
-      await park(waiters, this.#deadlines, left, signal)
-    }
+      ask()
+    })
   }
 
   /** Ends all waits, now and from now on: every parked poll is answered at once. */

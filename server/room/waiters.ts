@@ -35,6 +35,9 @@ export class Waiters {
   }
 }
 
+/** A moment of `Deadlines`. */
+export type Due = number
+
 /** How exactly a deadline is kept, in milliseconds: it may come this much too early, or one tick too late. */
 const TICK_MS = 100
 
@@ -48,19 +51,25 @@ export class Deadlines {
   #done = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** Calls `end` once, `ms` milliseconds from now; the returned function cancels that. */
-  after(ms: number, end: () => void): () => void {
+  /** Calls `end` once, `ms` milliseconds from now. @returns when it is due, for `cancel` */
+  after(ms: number, end: () => void): Due {
+    const now = performance.now()
     if (!this.#timer) {
-      this.#done = tickAt(performance.now())
+      this.#done = tickAt(now)
       this.#timer = setInterval(() => this.#run(), TICK_MS)
     }
-    const tick = Math.max(tickAt(performance.now() + ms), this.#done + 1)
-    const due = this.#due.get(tick) ?? new Set()
-    this.#due.set(tick, due.add(end))
-    return () => {
-      due.delete(end)
-      if (due.size === 0) this.#forget(tick)
-    }
+    const tick = Math.max(tickAt(now + ms), this.#done + 1)
+    const due = this.#due.get(tick)
+    if (due) due.add(end)
+    else this.#due.set(tick, new Set([end]))
+    return tick
+  }
+
+  /** Does not call `end` any more, which is due then. */
+  cancel(tick: Due, end: () => void): void {
+    const due = this.#due.get(tick)
+    due?.delete(end)
+    if (due?.size === 0) this.#forget(tick)
   }
 
   #run(): void {
@@ -91,21 +100,26 @@ function tickAt(ms: number): number {
   return Math.floor(ms / TICK_MS)
 }
 
+/** Who waits: the answer to a request, as far as its end is concerned. */
+export interface Answering {
+  /** Whether it was sent, or its client has gone away. */
+  readonly closed: boolean
+  on(event: 'close', end: () => void): unknown
+  off(event: 'close', end: () => void): unknown
+}
+
 /**
- * Waits until one of the rooms is woken, `ms` milliseconds have passed, or the signal is aborted because the client went away.
- * A wake-up is a hint: the poll looks again.
+ * Calls `woken` once: when one of the rooms is woken, `ms` milliseconds have passed, or the client has gone away. A wake-up is a hint: the poll
+ * looks again. All that a wait needs in memory is its place in each of these, and one function that leaves them.
  */
-export function park(rooms: readonly Waiters[], deadlines: Deadlines, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const wake = (): void => {
-      for (const room of rooms) room.delete(wake)
-      cancel()
-      signal.removeEventListener('abort', wake)
-      resolve()
-    }
-    const cancel = deadlines.after(ms, wake)
-    for (const room of rooms) room.add(wake)
-    signal.addEventListener('abort', wake)
-  })
+export function park(rooms: readonly Waiters[], deadlines: Deadlines, ms: number, answering: Answering, woken: () => void): void {
+  const wake = (): void => {
+    for (const room of rooms) room.delete(wake)
+    deadlines.cancel(due, wake)
+    answering.off('close', wake)
+    woken()
+  }
+  const due = deadlines.after(ms, wake)
+  for (const room of rooms) room.add(wake)
+  answering.on('close', wake)
 }

@@ -1,5 +1,4 @@
 /** What is kept for convenience, and how much of it: bytes, objects and files are counted, never time. */
-import { EventEmitter } from 'node:events'
 import { readdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mock } from 'node:test'
@@ -19,30 +18,22 @@ import type { Store } from '../../server/stores/store.ts'
 import { fileStore } from '../../server/stores/file/file-store.ts'
 import { memoryStore } from '../../server/stores/memory.ts'
 import { TIMES } from '../../server/times.ts'
+import { Answering } from '../helpers/answering.ts'
 import { freshDirectory } from '../helpers/fresh-directory.ts'
+import { until } from '../helpers/until.ts'
 
 const test = ava.serial
 
 const MIB = 1024 * 1024
 const LIMITS: Limits = { backlog: 200, maxMessage: 64 * 1024, maxFile: 8 * MIB }
 const named = (name: string): RoomName => name as RoomName
-const never = new AbortController().signal
-
-/** The answer of a request, which its client has not taken yet. */
-class Request extends EventEmitter {
-  closed = false
-  end(): void {
-    this.closed = true
-    this.emit('close')
-  }
-}
 
 /** Polls many rooms as a request does, whose client has not taken its answer yet. */
-function pollMany(rooms: Rooms, request: Request, poll: string, ms: number): Promise<Pieces> {
+function pollMany(rooms: Rooms, request: Answering, poll: string, ms: number): Promise<Pieces> {
   const get = (name: RoomName): Room => rooms.get(name, request)
   return rooms.during(request, async () => {
     const many = pollOfMany(questionsIn(poll), { ms, get, look: (room) => room.look() })
-    return (await rooms.until(many, never)) ?? NO_NEWS
+    return (await rooms.until(many, request)) ?? NO_NEWS
   })
 }
 
@@ -65,7 +56,7 @@ function worldOf(t: ExecutionContext, store: Store, budget: number): World {
     await store.close()
   })
   const visit: World['visit'] = async (name, work) => {
-    const request = new Request()
+    const request = new Answering()
     const result = await rooms.during(request, () => work(rooms.get(named(name), request)))
     request.end()
     return result
@@ -89,7 +80,7 @@ async function newsOf(room: Room, timestamp: number): Promise<Told> {
 }
 
 /** An answer as the pieces that are sent of it: a short one is one. */
-const piecesOf = (body: Buffer | Pieces): Pieces => (Buffer.isBuffer(body) ? { buffers: [body] } : body)
+const piecesOf = (body: string | Pieces): Pieces => (typeof body === 'string' ? { buffers: [Buffer.from(body)] } : body)
 
 const textOf = ({ buffers }: Pieces): string => Buffer.concat(buffers).toString()
 
@@ -176,7 +167,7 @@ test('many clients who poll many rooms are told the same bytes, also while someb
   for (let n = 0; n < 100; n++) await post('big', 'x'.repeat(50_000))
   const answers: Pieces[] = []
   for (let n = 0; n < 50; n++) {
-    const request = new Request() // its answer is never taken
+    const request = new Answering() // its answer is never taken
     answers.push(await pollMany(rooms, request, 'big:0,lobby:1', 0))
     await post('big', `small ${n}`)
   }
@@ -188,7 +179,7 @@ test('many clients who poll many rooms are told the same bytes, also while someb
 
 test('a room in use is one object for all, however many others are asked for', async (t) => {
   const { rooms, visit, post } = inMemory(t, MIB)
-  const request = new Request()
+  const request = new Answering()
   await rooms.during(request, async () => {
     const room = rooms.get(named('ops'), request)
     const session = await room.join('ann')
@@ -206,12 +197,12 @@ test('a room in use is one object for all, however many others are asked for', a
 
 test('a room is in use until its answer was taken, and not for longer', async (t) => {
   const { rooms, memory } = inMemory(t, 1) // what is not in use goes as soon as something else is kept
-  const request = new Request()
+  const request = new Answering()
   await rooms.during(request, () => rooms.get(named('ops'), request).look())
   t.deepEqual([rooms.size, memory.size], [1, 0])
   request.end()
   t.deepEqual([rooms.size, memory.size], [1, 1])
-  const gone = new Request()
+  const gone = new Answering()
   await rooms.during(gone, async () => {
     const room = rooms.get(named('ops'), gone)
     gone.end() // the client hangs up, and the work goes on
@@ -233,7 +224,7 @@ test('who was in a room before its first message is not told of a gap', async (t
 
 test('rooms that nobody wrote to leave next to nothing in memory, and nothing in the directory', async (t) => {
   const { rooms, memory, directory } = await inFiles(t, MIB)
-  const request = new Request()
+  const request = new Answering()
   const parked = Array.from({ length: 6 }, (_, n) => {
     const questions = Array.from({ length: 100 }, (_room, i) => `r${n}-${i}:1`)
     return pollMany(rooms, request, questions.join(','), 60_000)
@@ -256,8 +247,8 @@ test('idle rooms are kept as far as the budget goes, and come back as they were'
     t.deepEqual(texts, ['0', '1', '2'])
   }
   t.true(memory.bytes <= MIB)
-  const locks = await openFiles(join(directory, '.roomfile'))
-  t.true(locks <= rooms.size + 1, `${locks} locks open, ${rooms.size} rooms`)
+  // Those of the last ones are closed as soon as it is known that no program holds an old version of them.
+  await t.notThrowsAsync(until(async () => (await openFiles(join(directory, '.roomfile'))) <= rooms.size + 1))
 })
 
 const looked = async (room: Room): Promise<Room> => {
@@ -278,7 +269,7 @@ test('locks are held open for some rooms only, whatever number is in use', async
   const { rooms, visit, store, directory } = await inFiles(t)
   const count = BUDGETS.openLocks + 20
   for (let n = 0; n < count; n++) await writeFile(join(directory, `r${n}.jsonl`), 'hello\n')
-  const request = new Request()
+  const request = new Answering()
   await rooms.during(request, async () => {
     for (let n = 0; n < count; n++) await rooms.get(named(`r${n}`), request).look()
   })
@@ -290,15 +281,26 @@ test('locks are held open for some rooms only, whatever number is in use', async
   request.end()
 })
 
+test('whoever has gone away does not wait', async (t) => {
+  const { rooms } = await inFiles(t, MIB)
+  const request = new Answering()
+  const told = await rooms.during(request, () => {
+    const room = rooms.get(named('ops'), request)
+    request.end()
+    return rooms.until({ rooms: [room], ms: 60_000, tell: () => undefined }, request)
+  })
+  t.is(told, undefined)
+})
+
 test('a room that is waited in may be let go, and whoever waits is told what comes', async (t) => {
   const { rooms, visit, post } = await inFiles(t, MIB)
-  const request = new Request()
+  const request = new Answering()
   const parked = await rooms.during(request, async () => {
     const room = rooms.get(named('ops'), request)
     const { timestamp } = await room.post({ msg: 'before' })
     for (let n = 0; n < 15; n++) await post(`r${n}`, 'x'.repeat(20_000))
     t.is(room.messages.length, 0) // let go
-    const polled = rooms.until({ rooms: [room], ms: 60_000, tell: () => room.news(timestamp) }, never)
+    const polled = rooms.until({ rooms: [room], ms: 60_000, tell: () => room.news(timestamp) }, request)
     await visit('ops', (same) => same.look()) // it is as it was: nobody is woken, nothing is read
     t.is(room.messages.length, 0)
     const behind = await visit('ops', (same) => newsOf(same, timestamp - 1))

@@ -3,20 +3,26 @@ import { setImmediate } from 'node:timers/promises'
 import ava from 'ava'
 import { sharing } from '../../server/sharing.ts'
 import { Deadlines, park, Waiters } from '../../server/room/waiters.ts'
+import { Answering } from '../helpers/answering.ts'
 import { clockOf } from '../helpers/clock.ts'
 
 const test = ava.serial
 
-const never = new AbortController().signal
+const stays = new Answering().setMaxListeners(0)
 const LONG = 60_000
+
+/** Resolves when the wait has ended. */
+function wait(rooms: readonly Waiters[], deadlines: Deadlines, ms: number, answering: Answering): Promise<void> {
+  return new Promise((resolve) => park(rooms, deadlines, ms, answering, resolve))
+}
 
 test('a wake-up ends every wait of its moment, and none that begins while it goes on', async (t) => {
   const room = new Waiters()
   const deadlines = new Deadlines()
   const ended: string[] = []
-  const alice = park([room], deadlines, LONG, never).then(() => ended.push('alice'))
-  room.add(() => void park([room], deadlines, LONG, never).then(() => ended.push('carol')))
-  const bob = park([room], deadlines, LONG, never).then(() => ended.push('bob'))
+  const alice = wait([room], deadlines, LONG, stays).then(() => ended.push('alice'))
+  room.add(() => void wait([room], deadlines, LONG, stays).then(() => ended.push('carol')))
+  const bob = wait([room], deadlines, LONG, stays).then(() => ended.push('bob'))
   room.wake()
   await Promise.all([alice, bob])
   t.deepEqual(ended, ['alice', 'bob'])
@@ -26,7 +32,7 @@ test('a wake-up ends every wait of its moment, and none that begins while it goe
 
 test('who waits in two rooms leaves both when one wakes', async (t) => {
   const [lobby, dev] = [new Waiters(), new Waiters()]
-  const parked = park([lobby, dev], new Deadlines(), LONG, never)
+  const parked = wait([lobby, dev], new Deadlines(), LONG, stays)
   t.deepEqual([lobby.size, dev.size], [1, 1])
   dev.wake()
   await parked
@@ -38,7 +44,7 @@ test('a wait ends by its deadline, short ones before long ones', async (t) => {
   const room = new Waiters()
   const deadlines = new Deadlines()
   const ended: number[] = []
-  const parked = [LONG, 0, 2000].map((ms) => park([room], deadlines, ms, never).then(() => ended.push(ms)))
+  const parked = [LONG, 0, 2000].map((ms) => wait([room], deadlines, ms, stays).then(() => ended.push(ms)))
   await parked[1]
   clock.pass(LONG)
   await Promise.all(parked)
@@ -48,14 +54,13 @@ test('a wait ends by its deadline, short ones before long ones', async (t) => {
 
 test('whoever goes away is forgotten at once', async (t) => {
   const room = new Waiters()
-  const gone = new AbortController()
-  const parked = park([room], new Deadlines(), LONG, gone.signal)
+  const client = new Answering()
+  const parked = wait([room], new Deadlines(), LONG, client)
   t.is(room.size, 1)
-  gone.abort()
+  client.end()
   t.is(room.size, 0)
   await parked
-  await park([room], new Deadlines(), LONG, gone.signal)
-  t.is(room.size, 0)
+  t.is(client.listenerCount('close'), 0)
 })
 
 test('calls that come while work runs share the run after it', async (t) => {

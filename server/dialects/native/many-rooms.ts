@@ -78,6 +78,7 @@ export function pollOfMany(questions: readonly Question[], { ms, get, look }: Ma
       failed.push(failure(question.name, error))
     }
   }
+  const hasAny = (): boolean => failed.length > 0 || asked.values().some(hasNews)
   return {
     rooms: [...asked.keys()],
     ms,
@@ -89,7 +90,8 @@ export function pollOfMany(questions: readonly Question[], { ms, get, look }: Ma
         asked.delete(room)
       }
     },
-    tell: () => (failed.length > 0 || [...asked.values()].some(hasNews) ? answerTo([...asked.values()], failed) : undefined),
+    hasNews: hasAny,
+    tell: () => (hasAny() ? answerTo([...asked.values()], failed) : undefined),
     more: [...asked.values()].flatMap(presenceWaitersOf),
     around: (wait) => attending([...asked.values()], wait),
   }

@@ -19,6 +19,7 @@ import {
   sendJson,
   sendNothing,
   sendNotModified,
+  sendReady,
   type Body,
   type Handler,
   type Request,
@@ -28,7 +29,7 @@ import { checkedNick, type SessionId } from '../../room/presence.ts'
 import type { Room, Told } from '../../room/room.ts'
 import { roomName, type RoomName } from '../../room/room-name.ts'
 import type { Store } from '../../stores/store.ts'
-import { attendanceJson, encode, encodeWith, listJson } from '../answer.ts'
+import { attendanceJson, encodeWith, listJson, ready } from '../answer.ts'
 import { beginSession, park, takePost, type DialectOptions } from '../dialect.ts'
 import { NO_NEWS, parseVersion, pollOfMany, questionsIn } from './many-rooms.ts'
 
@@ -83,14 +84,15 @@ export function native(options: NativeOptions): Native {
         if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // a HEAD gets no body, so none is made
         return room.news(timestamp) ?? (isNews(room, version) ? room.emptyAnswer : undefined)
       }
+      const hasNews = (): boolean => timestampFor(room.timestamp) !== room.timestamp || isNews(room, version)
       const more = version === undefined ? [] : [room.presence.waiters]
       const around = session === undefined ? undefined : (wait: () => Promise<News | undefined>) => room.presence.attend(session, wait)
-      const news = await park(options, req, res, { rooms: [room], ms, tell, more, around })
+      const news = await park(options, req, res, { rooms: [room], ms, hasNews, tell, more, around })
       if (isConditional(req) && !news) return sendNotModified(res, validators(room.timestamp))
       const told = news ?? room.emptyAnswer
       if (isHead) return sendHead(res, validators(told.timestamp))
-      const answer = isNews(room, version) ? encodeWith(told, { presence: room.presence.since(version) }) : encode(told)
-      send(res, 200, JSON_TYPE, answer, validators(told.timestamp))
+      if (!isNews(room, version)) return sendReady(res, 200, ready(told, validators(told.timestamp)))
+      send(res, 200, JSON_TYPE, encodeWith(told, { presence: room.presence.since(version) }), validators(told.timestamp))
     },
 
     async rooms(req, res) {
@@ -199,12 +201,15 @@ function objectIn(text: string): Fields {
 /** How long a poll may wait, in milliseconds: `wait=S`, or `Prefer: wait=S` (RFC 7240). */
 function waitIn(req: Request): number {
   if (req.method === 'HEAD') return 0
-  const preferred = /(?:^|[,;])\s*wait\s*=\s*"?(\d+(?:\.\d+)?)"?\s*(?:$|[,;])/i.exec(String(req.headers['prefer'] ?? ''))?.[1]
   const asked = queryValue(req, 'wait')
-  if (asked === undefined) return Math.min(Number(preferred ?? DEFAULT_WAIT), MAX_WAIT) * 1000
+  if (asked === undefined) return Math.min(Number(preferredWait(req) ?? DEFAULT_WAIT), MAX_WAIT) * 1000
   const seconds = /^\d+(\.\d+)?$/.test(asked) ? Number(asked) : NaN
   if (!(seconds <= MAX_WAIT)) throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MAX_WAIT}, not ${quoted(asked)}`)
   return seconds * 1000
+}
+
+function preferredWait({ headers }: Request): string | undefined {
+  return /(?:^|[,;])\s*wait\s*=\s*"?(\d+(?:\.\d+)?)"?\s*(?:$|[,;])/i.exec(String(headers['prefer'] ?? ''))?.[1]
 }
 
 /** Whether it may be answered with 304. */
@@ -214,7 +219,8 @@ function isConditional(req: Request): boolean {
 
 /** Milliseconds since the epoch, in whole seconds. */
 function modifiedIn(req: Request): number | undefined {
-  const modified = Date.parse(req.headers['if-modified-since'] ?? '')
+  const header = req.headers['if-modified-since']
+  const modified = header === undefined ? NaN : Date.parse(header)
   return Number.isNaN(modified) ? undefined : modified
 }
 
@@ -225,12 +231,12 @@ function modifiedIn(req: Request): number | undefined {
  */
 function timestampIn(req: Request): (now: Timestamp) => Timestamp {
   const asked = queryValue(req, 'timestamp')
-  const etags = req.headers['if-none-match']
-  const modified = modifiedIn(req)
   if (asked !== undefined) {
     const timestamp = parseTimestamp(asked)
     return () => timestamp
   }
+  const etags = req.headers['if-none-match']
+  const modified = modifiedIn(req)
   if (etags?.trim() === '*') return (now) => now
   if (etags !== undefined) {
     const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))
@@ -244,11 +250,19 @@ function timestampIn(req: Request): (now: Timestamp) => Timestamp {
  * The validators of a room at a timestamp. Last-Modified has a resolution of one second, so it is sent only when that second is over: then no later
  * message can have the same (RFC 9110, 8.8.2.2).
  */
-function validators(timestamp: Timestamp): { ETag: string; 'Last-Modified'?: string } {
+function validators(timestamp: Timestamp): Validators {
   const second = Math.floor(timestamp / 1000)
+  const isOver = second < Math.floor(Date.now() / 1000)
+  if (latest.timestamp === timestamp && latest.isOver === isOver) return latest.validators
   const ETag = `"${timestamp}"`
-  return second < Math.floor(Date.now() / 1000) ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag }
+  latest = { timestamp, isOver, validators: isOver ? { ETag, 'Last-Modified': new Date(second * 1000).toUTCString() } : { ETag } }
+  return latest.validators
 }
+
+type Validators = Readonly<Record<'ETag' | 'Last-Modified', string>> | { readonly ETag: string; readonly 'Last-Modified'?: never }
+
+/** Those that were made last: all polls of a room are answered with the same. */
+let latest = { timestamp: NaN, isOver: false, validators: { ETag: '' } as Validators }
 
 function isNews(room: Room, version: number | undefined): version is number {
   return version !== undefined && version !== room.presence.version
