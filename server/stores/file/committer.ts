@@ -1,6 +1,6 @@
 /**
- * A commit: takes in what others wrote, adds what is posted, and puts a version in place that says both. Only under the room's lock.
- * Knows the file and what was written to it. Who asks, and when to wait, is decided in room-file.ts.
+ * A commit: takes in what others wrote, adds what is posted, and puts a version in place that has both.
+ * Knows the file and what was written to it. room-file.ts decides when to commit, and when to wait.
  */
 import { isUtf8 } from 'node:buffer'
 import { fstatSync } from 'node:fs'
@@ -22,7 +22,7 @@ import type { Sightings } from './sightings.ts'
 import { snapshotOf, type Snapshot } from './snapshot.ts'
 import type { Versions } from './versions.ts'
 
-/** How many times a commit starts anew because somebody put another file in place while it was being written. */
+/** How many times a commit is tried. It starts again when another program changed or replaced the file during the write. */
 const MOST_TRIES = 50
 
 export interface CommitterOptions {
@@ -42,9 +42,9 @@ export interface CommitterOptions {
 
 export class Committer {
   readonly #options: CommitterOptions
-  /** Messages that an edit removed, and that are kept aside. */
+  /** Messages that an edit removed and that are already kept aside, so that a second try does not keep them again. */
   readonly #keptAside = new WeakSet<Message>()
-  /** The state in which the file was kept aside as it was found. */
+  /** The state of the file (inode, size, mtime) that was last kept aside as a whole. */
   #keptWhole: string | undefined
 
   constructor(options: CommitterOptions) {
@@ -52,8 +52,10 @@ export class Committer {
   }
 
   /**
-   * Takes in what others wrote, adds the drafts, and replaces the file if it then says something else.
-   * @returns undefined while somebody is still writing an edit, and `mayWait` says to wait for its end
+   * Takes in what others wrote, adds the drafts, and replaces the file if its content has to change. Only under the lock.
+   * @param mayWait as for `Reader.see`
+   * @returns undefined while an edit is not complete
+   * @throws RoomfileError `room_busy` when the file changes all the time; `not_kept`; the system's error
    */
   async commit(drafts: readonly Draft[], mayWait: boolean): Promise<Appended | undefined> {
     const { known, reader, lock, versions, limits } = this.#options
@@ -61,7 +63,7 @@ export class Committer {
     for (let tries = MOST_TRIES; tries > 0; tries--) {
       const snapshot = await this.snapshot()
       try {
-        if (snapshot.place.lock !== lock.path) break // a link that leads elsewhere now
+        if (snapshot.place.lock !== lock.path) break // the room is a link, and it now leads to another file
         const seen = await reader.see(snapshot, mayWait)
         if (!seen) return undefined
         const appended = commit(seen.backlog, drafts, limits, Date.now())
@@ -84,7 +86,7 @@ export class Committer {
     throw new RoomfileError('room_busy', 'the file of this room is being changed all the time')
   }
 
-  /** The file as it stands. Whoever asks sees to it that it is closed, by `closeUnlessKept`. */
+  /** The file as it is now. The caller closes it with `closeUnlessKept`. */
   snapshot(): Promise<Snapshot> {
     const { place, known, limits } = this.#options
     return snapshotOf(place(), known.version, limits)
@@ -95,7 +97,10 @@ export class Committer {
     if (fd !== undefined && fd !== known.fd && !versions.has(fd)) await closeFile(fd)
   }
 
-  /** Takes the file as it stands. It is made to last first: no poll shows what a power cut could take back (PROTOCOL.md, What holds, 4). */
+  /**
+   * Makes a snapshot the known version, without a write. It is fsynced first: no poll shows what a power cut could take back (PROTOCOL.md,
+   * What holds, 4).
+   */
   async adopt(snapshot: Snapshot, seen: Seen): Promise<void> {
     const { known, sightings } = this.#options
     const { fd, signature, bytes, stats, place } = snapshot
@@ -109,8 +114,8 @@ export class Committer {
   }
 
   /**
-   * Replaces the file by what the backlog says, and keeps an eye on the version that it replaces.
-   * @returns whether it did: not when somebody has changed the file meanwhile, or put another one there
+   * Replaces the file by a version with this backlog, and watches the version that was replaced.
+   * @returns false if another program has changed or replaced the file in the meantime: then the file was not replaced
    */
   async #write(snapshot: Snapshot, seen: Seen, backlog: Backlog): Promise<boolean> {
     const { known, versions, sightings } = this.#options
@@ -131,7 +136,7 @@ export class Committer {
     return true
   }
 
-  /** Keeps a file aside as it was found, once. */
+  /** Keeps the file aside unchanged, once for each state of the file. */
   async #keepWhole({ place, stats }: Snapshot, timestamp: Timestamp): Promise<void> {
     const { room, aside } = this.#options
     const state = stats && `${stats.ino}:${stateOfBytes(stats)}`
@@ -144,12 +149,12 @@ export class Committer {
   async #keepRemoved({ backlog, removed }: Seen): Promise<void> {
     const { room, aside, warn } = this.#options
     const lost = removed.filter((message) => !this.#keptAside.has(message))
-    const copy = await aside.keepRemoved(room, backlog.timestamp, lost.map(lineOf)).catch(unlessMissing) // the directory is gone
+    const copy = await aside.keepRemoved(room, backlog.timestamp, lost.map(lineOf)).catch(unlessMissing) // no data directory
     for (const message of lost) this.#keptAside.add(message)
     if (copy !== undefined) warn('an edit removed messages from a room: they are kept aside', { room, messages: lost.length, copy })
   }
 
-  /** Writes down that the room was edited by hand. */
+  /** Records that the room was edited by hand. */
   async #noteEdit({ backlog: { edited } }: Seen): Promise<void> {
     const { lock, known, reader } = this.#options
     const { edited: before } = lock.read()
@@ -157,7 +162,10 @@ export class Committer {
     reader.wrote(edited)
   }
 
-  /** Writes down where the room stands. The file says it already: should that fail, less is known of a change that nobody sees. */
+  /**
+   * Records the room's standing. An error is only logged, because the file says the same. But after it, a change that is made while no
+   * server runs may not be noticed.
+   */
   #noteStanding(backlog: Backlog): void {
     const { room, lock, warn } = this.#options
     try {
@@ -168,8 +176,9 @@ export class Committer {
   }
 
   /**
-   * Gives up the version that was there before the snapshot. One that a person replaced is watched, because nobody else does; lines that were
-   * added to it just before, and that the new file lacks, are kept aside.
+   * Gives up the version that was known before the snapshot. If a person replaced it, this process watches it, because no other process
+   * does.
+   * Lines that were added to it just before, and that the new file lacks, are not lost: they are carried over or kept aside.
    */
   async #leave({ place, fd, stats, bytes }: Snapshot, { byHand, isPeersToo }: Seen): Promise<void> {
     const { known, versions } = this.#options
@@ -177,14 +186,14 @@ export class Committer {
     if (left === undefined || left === fd) return
     const leftStats = fstatSync(left, { bigint: true })
     if (!byHand || isPeersToo || leftStats.ino === stats?.ino || known.isLetGo) return closeFile(left)
-    if (isVersion(leftStats.ino, place.versions)) return closeFile(left) // another process has replaced it
+    if (isVersion(leftStats.ino, place.versions)) return closeFile(left) // another process has replaced it, and watches it
     const there = await disk.readExactly(left, 0, Number(leftStats.size))
     const isAddedTo = beginsWith(there, digestOf(known.bytes))
     if (isAddedTo && there.length > known.bytes.length) {
       const now = new Set(bytes.toString().split('\n'))
       const more = there.subarray(known.bytes.length).toString().split('\n')
       const lost = more.filter((line) => line.trim() !== '' && !now.has(line)).map((line) => `${line}\n`)
-      // What was written after the new file had come, its author cannot have removed.
+      // The author of the new file cannot have removed lines that were written after that file was in place.
       const isLate = !stats || leftStats.mtimeNs > stats.ctimeNs
       if (lost.length > 0) await (isLate ? this.#carryOver(lost) : this.#keepLost(lost))
     }
@@ -212,7 +221,7 @@ export function newIn(lines: Buffer, known: Backlog | undefined): Buffer {
   return Buffer.from(all.filter((line) => !there.has(line.trimEnd())).join(''))
 }
 
-/** The newest timestamp of the room before its last commit. */
+/** The room's newest timestamp before its last commit. */
 function newestBefore({ timestamp, messages }: Backlog): Timestamp {
   return messages.findLast((message) => message.timestamp < timestamp)?.timestamp ?? 0
 }

@@ -1,7 +1,7 @@
 /**
- * The version of a room's file that is known: what the room held then, its bytes, and that version itself, open. What it held may be let go:
- * then enough is kept to know it again. And the lines that left the room before it, as far as they are remembered.
- * Knows one version; which one comes next is decided in committer.ts.
+ * The known version of a room's file: its messages, its bytes, and a descriptor that is open on it. When messages and bytes are let go, a
+ * digest stays, by which they can be loaded again. Also remembers lines that a full room dropped.
+ * Knows one version; committer.ts decides which one is next.
  */
 import { hash } from 'node:crypto'
 import { fstatSync } from 'node:fs'
@@ -13,11 +13,11 @@ import { disk } from './disk.ts'
 import { beginsWith, closeFile, digestOf, type Descriptor, type Digest, type Signature } from './durable.ts'
 import { linesIn, MISSING, type KnownVersion } from './snapshot.ts'
 
-/** What stays of a version that is let go. */
+/** What stays in memory of a version that was let go. */
 interface LetGo {
   readonly backlog: Omit<Backlog, 'messages'>
   readonly digest: Digest
-  /** Where an answer is still being sent, the bytes are there. */
+  /** The bytes are still there while an answer with them is being sent. */
   readonly bytes: WeakRef<Buffer>
 }
 
@@ -25,19 +25,19 @@ const NO_BYTES = Buffer.alloc(0)
 
 export class Known {
   #backlog: Backlog | undefined
-  /** In place of the backlog and its bytes, when they were let go. */
+  /** Set in place of the backlog and its bytes when they were let go. */
   #letGo: LetGo | undefined
   #bytes: Buffer = NO_BYTES
   #signature: Signature | undefined
   #fd: Descriptor | undefined
   readonly dropped = new Dropped()
 
-  /** What the room holds; undefined at first, and when it was let go. */
+  /** What the room holds; undefined before the first look, and after it was let go. */
   get backlog(): Backlog | undefined {
     return this.#backlog
   }
 
-  /** Where the room stands, also when what it holds was let go. */
+  /** The room's timestamps, which stay known when its messages are let go. */
   get standing(): Omit<Backlog, 'messages'> | undefined {
     return this.#backlog ?? this.#letGo?.backlog
   }
@@ -46,17 +46,17 @@ export class Known {
     return this.#letGo !== undefined
   }
 
-  /** The state in which the file is that version; undefined when it was changed at once. */
+  /** The file's signature while it has this version; undefined if the file was changed right after the commit. */
   get signature(): Signature | undefined {
     return this.#signature
   }
 
-  /** Empty when they were let go. */
+  /** Empty after they were let go. */
   get bytes(): Buffer {
     return this.#bytes
   }
 
-  /** The same, also when they were let go and somebody still has them. */
+  /** The bytes, also after they were let go, if an answer still has them. */
   get bytesAnywhere(): Buffer | undefined {
     return this.#letGo ? this.#letGo.bytes.deref() : this.#bytes
   }
@@ -65,24 +65,24 @@ export class Known {
     return this.#fd
   }
 
-  /** What need not be read again. */
+  /** The version that need not be read again. */
   get version(): KnownVersion | undefined {
     return this.#letGo ? undefined : { fd: this.#fd, signature: this.#signature, bytes: this.#bytes }
   }
 
-  /** How many bytes have to be read to know again what was let go. */
+  /** How many bytes `recall` may have to read; 0 if nothing was let go. */
   get unread(): number {
     return this.#letGo?.digest.length ?? 0
   }
 
-  /** Nobody ever wrote to the room. */
+  /** Nobody has written to the room yet. */
   beginEmpty(): Backlog {
     this.#signature = MISSING
     this.#backlog = EMPTY
     return EMPTY
   }
 
-  /** Knows another version from now on. Its open file is handed in by `hold`. */
+  /** Makes another version the known one. Its descriptor is set by `hold`. */
   become(backlog: Backlog, bytes: Buffer, signature: Signature | undefined): void {
     this.#backlog = backlog
     this.#bytes = bytes
@@ -90,12 +90,12 @@ export class Known {
     this.#letGo = undefined
   }
 
-  /** Takes over the open file of the version. */
+  /** Takes over the descriptor of the known version. */
   hold(fd: Descriptor | undefined): void {
     this.#fd = fd
   }
 
-  /** Gives the open file up to whoever asks. */
+  /** Hands the descriptor over to the caller, who closes it. */
   giveUp(): Descriptor | undefined {
     const fd = this.#fd
     this.#fd = undefined
@@ -107,7 +107,7 @@ export class Known {
     if (fd !== undefined) await closeFile(fd)
   }
 
-  /** Lets go of what the room holds, which is in the file. */
+  /** Removes the messages and bytes from memory. They can be read again from the file. */
   letGo(): void {
     if (!this.#backlog || this.#signature === MISSING) return
     const { timestamp, edited, dropped } = this.#backlog
@@ -117,7 +117,11 @@ export class Known {
     this.dropped.forget()
   }
 
-  /** Knows again what was let go, if the file still begins with it, or the version is still there that did. @param now what the file says */
+  /**
+   * Loads again what was let go: from an answer that still has the bytes, from the file if it still begins with them, or from the open
+   * descriptor. If none of them has the same bytes, nothing is loaded.
+   * @param now the bytes of the file now
+   */
   async recall(now: Buffer, limits: Limits): Promise<void> {
     if (!this.#letGo) return
     const { backlog, digest, bytes: before } = this.#letGo
@@ -138,14 +142,14 @@ export class Known {
 }
 
 /**
- * The lines that left a full room last, as far as they are remembered. A copy of the room from before still has them: they are not taken
- * for something that its author wrote.
+ * The lines that a full room dropped last, as many as the budget allows. If somebody saves an older copy of the room, these lines are in
+ * it: they must not be taken for new lines.
  */
 class Dropped {
   /** Their hashes, oldest first. */
   readonly #lines = new Set<string>()
 
-  /** Remembers what a commit left out at the beginning of a room. */
+  /** Remembers the lines that a commit dropped from the beginning of a room. */
   note(before: Backlog | undefined, after: Backlog): void {
     const [first] = after.messages
     if (!before || !first || before.messages[0] === first) return
@@ -159,7 +163,7 @@ class Dropped {
     }
   }
 
-  /** What a file says besides. */
+  /** What a file says, without the lines that are remembered here. */
   without(found: Found): Found {
     if (this.#lines.size === 0) return found
     const lines = found.lines.filter(({ text }) => !this.#lines.has(hashOf(text)))

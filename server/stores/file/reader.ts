@@ -1,6 +1,6 @@
 /**
- * What a version of a room's file says, beside the one that is known: new lines, an edit, or an edit that is still being written.
- * Reads, and changes nothing. What follows from the lines is decided in take-in.ts; what is done about it, in committer.ts.
+ * Compares a version of a room's file with the known version: it has new lines, or it was edited, or the edit is still being written.
+ * Does not change the room's file. take-in.ts decides what the lines mean, committer.ts what to do about it.
  */
 import { fstatSync } from 'node:fs'
 import { EMPTY, type Backlog, type Limits } from '../../room/backlog.ts'
@@ -21,38 +21,39 @@ export interface ReaderOptions {
   readonly sightings: Sightings
   readonly writing: Writing
   readonly limits: Limits
-  /** Called when the file should be looked at again though nothing happens to it. */
+  /** Called when the file has to be looked at again soon, also if no event comes for it. */
   readonly lookAgainSoon: () => void
 }
 
 /** What a version says. */
 export type Seen = TakenIn & {
-  /** The bytes behind its last newline that are not taken as a line yet. */
+  /** The bytes after its last newline, as long as they are not taken as a line. */
   readonly tail: Buffer
-  /** Whether a person changed the file, and no other process has seen to it before. */
+  /** Whether a person changed the file, and no other process has handled this change before. */
   readonly byHand: boolean
-  /** Whether another process wrote the file as well since it was known here: then it watches what was replaced. */
+  /** Whether another process also wrote the file since the known version. Then that process watches the version that was replaced. */
   readonly isPeersToo: boolean
 }
 
 export class Reader {
   readonly #options: ReaderOptions
-  /** The edit that this process wrote down last. */
+  /** The timestamp of the edit that this process recorded last. */
   #wroteEdited: Timestamp = 0
 
   constructor(options: ReaderOptions) {
     this.#options = options
   }
 
-  /** This process has written an edit down: it is not another's. */
+  /** This process has recorded an edit: `see` does not take it for another process's edit. */
   wrote(edited: Timestamp): void {
     this.#wroteEdited = edited
   }
 
   /**
    * What a snapshot says.
-   * @param mayWait whether to wait for an edit that is not at its end, for as long as the file is not left alone
-   * @returns undefined while it is such an edit
+   * @param mayWait whether to wait until an edit is complete: until the file does not change for a moment. If a program has the file open
+   * and can overwrite it, an edit waits in any case, for a limited time
+   * @returns undefined while an edit is not complete
    */
   async see(snapshot: Snapshot, mayWait: boolean): Promise<Seen | undefined> {
     const { known: state, lock, limits, writing, lookAgainSoon } = this.#options
@@ -68,19 +69,19 @@ export class Reader {
       return unchanged({ ...EMPTY, timestamp: Math.max(EMPTY.timestamp, edited), edited })
 
     const end = snapshot.bytes.lastIndexOf('\n') + 1
-    const isOver = onceAsked(() => this.#isOver(snapshot)) // it may become so between two questions
+    const isOver = onceAsked(() => this.#isOver(snapshot)) // asked once only: the answer may change in the meantime
     const waits = end < snapshot.bytes.length && !(await isOver())
     const found = foundIn(snapshot, waits ? end : snapshot.bytes.length, { edited, standing }, limits)
-    // A line that is still being written explains an mtime that no message has.
+    // An unfinished last line changes the mtime, although no message has that timestamp. This is not an edit.
     const read = waits && known ? { ...found, mtime: known.timestamp } : found
     const plain = this.#takeIn(known, read)
     const isNoted = known !== undefined && edited > known.edited && edited !== this.#wroteEdited
-    const isPeers = isNoted && (snapshot.fd === undefined || snapshot.mtime === edited || !plain.rewrite) // as the other process left it
-    // What that process knew, it has put back or kept aside.
-    const seenTo = isPeers ? (noted.before > known.edited ? 0 : noted.known) : 0
-    const backTo = isPeers && isOurs(snapshot) ? seenTo : 0
-    const isMissing = plain.removed.some(({ timestamp }) => timestamp > backTo)
-    const taken = known && isMissing ? this.#withUnseen(snapshot, read, plain, known, backTo) : plain
+    const isPeers = isNoted && (snapshot.fd === undefined || snapshot.mtime === edited || !plain.rewrite) // unchanged since that process
+    // Messages that the other process knew are handled: it has put them back or kept them aside.
+    const knownByPeer = isPeers ? (noted.before > known.edited ? 0 : noted.known) : 0
+    const handledUpTo = isPeers && isOurs(snapshot) ? knownByPeer : 0
+    const isMissing = plain.removed.some(({ timestamp }) => timestamp > handledUpTo)
+    const taken = known && isMissing ? this.#withUnseen(snapshot, read, plain, known, handledUpTo) : plain
     const isFirst = known === undefined && !state.isLetGo
     const rewrite = taken.rewrite && snapshot.fd !== undefined
     const needsNoQuiet = isFirst || (isPeers && !rewrite)
@@ -90,7 +91,7 @@ export class Reader {
     if (early) return undefined
     return {
       ...taken,
-      removed: taken.removed.filter(({ timestamp }) => timestamp > seenTo),
+      removed: taken.removed.filter(({ timestamp }) => timestamp > knownByPeer),
       rewrite,
       tail: snapshot.bytes.subarray(waits ? end : snapshot.bytes.length),
       byHand: (taken.edit && !isPeers) || rewrite,
@@ -98,7 +99,7 @@ export class Reader {
     }
   }
 
-  /** Whether what was written is at its end: the file was left alone for a moment, or its writer is known to be done. */
+  /** Whether a change is complete: the file has not changed for a moment, or its writer is known to be done. */
   async #isOver(snapshot: Snapshot): Promise<boolean> {
     const { known, writing } = this.#options
     if (writing.isQuiet(snapshot, known.backlog ? undefined : snapshot.mtime)) return true
@@ -106,11 +107,11 @@ export class Reader {
     return writing.isDone(snapshot, tookPlace)
   }
 
-  /** Takes a file in that lacks messages: those that its author had not seen are put back, but for those up to `backTo`. */
-  #withUnseen(snapshot: Snapshot, found: Found, plain: TakenIn, known: Backlog, backTo: Timestamp): TakenIn {
+  /** Takes in a file that lacks known messages. Those that its author had not seen are put back, except those up to `handledUpTo`. */
+  #withUnseen(snapshot: Snapshot, found: Found, plain: TakenIn, known: Backlog, handledUpTo: Timestamp): TakenIn {
     const { known: state, sightings, versions } = this.#options
     sightings.saw(versions.readUpTo)
-    const seen = Math.max(backTo, sightings.by(snapshot, found, known, state.fd))
+    const seen = Math.max(handledUpTo, sightings.by(snapshot, found, known, state.fd))
     return seen === Infinity ? plain : this.#takeIn(known, { ...state.dropped.without(found), seen })
   }
 
@@ -123,7 +124,7 @@ function unchanged(backlog: Backlog): Seen {
   return { backlog, rewrite: false, loses: false, edit: false, removed: [], tail: Buffer.alloc(0), byHand: false, isPeersToo: false }
 }
 
-/** Whether a version has an mtime as this server gives it. */
+/** Whether a version has an mtime as this server sets it. */
 function isOurs({ stats }: Snapshot): boolean {
   return !stats || isWholeMs(stats.mtimeNs)
 }

@@ -1,6 +1,7 @@
 /**
- * One room's file, as the store asks for it: looked at when it changed, replaced by each commit. Other programs may change it at any moment.
- * Knows who asks and in which order, and how long to wait for another process or for the end of an edit. Commits are made in committer.ts.
+ * One room's file. The store asks for it to be read after a change, and to be replaced by a commit. Other programs may change it at any
+ * time.
+ * Knows the order of reads and commits, and how long to wait for another process or for the end of an edit. committer.ts makes the commits.
  */
 import { statSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -25,22 +26,24 @@ import { committedPart, MISSING, type Snapshot } from './snapshot.ts'
 import { Versions } from './versions.ts'
 import { Writing } from './writing.ts'
 
-/** How many times a post waits for an edit to become quiet, before it takes the file as it is, unless a program has it open. */
+/**
+ * How many times a post waits for an edit to become quiet. After that it takes the file as it is, unless a program can still overwrite it.
+ */
 const MAX_QUIET_WAITS = 3
 
 export interface RoomFileOptions {
-  /** Whether it is known that nobody wrote to the room until now. */
+  /** Whether the store knows that nobody has written to the room yet. */
   readonly wasEmpty: boolean
-  /** Called when the lock was opened or used. */
+  /** Called each time the lock was taken. */
   readonly lockOpened: () => void
   readonly path: string
   readonly aside: Aside
   readonly holders: Holders
   readonly limits: Limits
   readonly times: Times
-  /** Called when the file should be looked at again though nothing happens to it. */
+  /** Called when the file has to be looked at again, also if no event comes for it. */
   readonly lookAgain: () => void
-  /** Called when no version that was replaced is watched any more. */
+  /** Called when no replaced version is watched any more. */
   readonly nothingReplaced: () => void
   readonly warn: Warn
 }
@@ -54,13 +57,13 @@ export class RoomFile {
   readonly #writing: Writing
   readonly #reader: Reader
   readonly #committer: Committer
-  /** The end of the queue in which the looks and commits of this process stand. Nobody waits for another process in it. */
+  /** The end of the queue of looks and commits of this process. No operation in the queue waits for another process. */
   #queue: Promise<unknown> = Promise.resolve()
-  /** What the next commit adds. */
+  /** The messages of the next commit. */
   readonly #drafts: Draft[] = []
-  /** What is under way and may come to the queue again. */
+  /** Operations that have begun. `close` waits for them, because each may enter the queue again. */
   readonly #underWay = new Set<Promise<void>>()
-  /** Since when another process holds the room, when that was found last (both monotonic), and what the file was then. */
+  /** Since when another process holds the lock, when that was last seen (both monotonic), and the file's signature then. */
   #busy: { readonly since: number; readonly foundAt: number; readonly signature: Signature } | undefined
   #lookTimer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -90,8 +93,8 @@ export class RoomFile {
   }
 
   /**
-   * What the room holds. The file is read only if it changed. What cannot be taken in now does not end reading, nor does another process
-   * that holds the room: the room is as it was known last, or as its file stands. Calls that come meanwhile share the next look.
+   * What the room holds. The file is read only if it changed. If another process holds the lock, or if a change cannot be taken in, the
+   * read does not fail: it returns what is known, or what the file says. Calls that come during a look share the next one.
    */
   read(): Promise<Backlog> {
     return this.#during(this.#read)
@@ -105,7 +108,7 @@ export class RoomFile {
       }),
   )
 
-  /** Adds messages behind whatever others have written until then. Calls that come while a commit is being written share the next one. */
+  /** Adds messages after everything that others have written. Calls that come while a commit is being written share the next one. */
   async append(drafts: readonly Draft[]): Promise<Appended> {
     const first = this.#drafts.push(...drafts) - drafts.length
     const { backlog, posted } = await this.#during(this.#commit)
@@ -135,26 +138,26 @@ export class RoomFile {
       const taken = await this.#locked(() => this.#committer.commit([], this.#known.backlog !== undefined || waits > 0), wait)
       const backlog = taken?.backlog ?? this.#known.backlog
       if (backlog) return backlog
-      await delay(times.quiet) // what was known is let go: nothing can be said until the edit is quiet
+      await delay(times.quiet) // the backlog was let go, so there is nothing to return until the edit is quiet
     }
   }
 
-  /** What is known, if the file is still as it was then. */
+  /** The known backlog, if the file has not changed since. */
   #knownIfUnchanged(): Backlog | undefined {
     const { backlog, signature, isLetGo } = this.#known
     const isUnchanged = backlog && !this.#writing.isUnderWay && !this.#versions.mayBeAdopted
     if (isUnchanged && this.#signatureNow() === signature && !this.#isRemovalNoted()) return backlog
-    if (!backlog && !isLetGo && !this.#everWas()) return this.#known.beginEmpty() // to ask for a room makes nothing, not even its lock
+    if (!backlog && !isLetGo && !this.#everWas()) return this.#known.beginEmpty() // a read creates nothing, not even a lock
     return undefined
   }
 
-  /** Whether another process has taken in that the file is gone, where we never saw it there. */
+  /** Whether another process has recorded that the file was removed, while this process never saw that file. */
   #isRemovalNoted(): boolean {
     if (this.#known.signature !== MISSING) return false
     return this.#lock.read().edited > (this.#known.backlog?.edited ?? 0)
   }
 
-  /** What is told where a look has failed. */
+  /** What a read returns when the look failed. */
   async #readInSpiteOf(error: unknown): Promise<Backlog> {
     const { warn, times } = this.#options
     const isBusy = error instanceof RoomfileError && error.code === 'room_busy'
@@ -169,16 +172,16 @@ export class RoomFile {
     return (isSame && this.#known.backlog) || this.#asItStands(error)
   }
 
-  /** Since when another process holds the room, as far as was found just now. */
+  /** Since when another process holds the lock; undefined if that was not seen within the last `readLock` milliseconds. */
   get #busySince(): number | undefined {
     const { since, foundAt = -Infinity } = this.#busy ?? {}
     return performance.now() - foundAt < this.#options.times.readLock ? since : undefined
   }
 
   /**
-   * A room where nothing can be locked or written: its file says all, as far as a commit left it so; else the room is what it was known as.
-   * What was added behind that has no place in the room until it can be locked.
-   * @param error what was wrong, where nothing was known
+   * The backlog of a room that cannot be locked or written: what the last commit left in the file. If the file is not as a commit left it,
+   * the backlog that is known. Lines that were added after that commit get an id and a timestamp only when the room can be locked.
+   * @param error why the look failed; thrown when no backlog is known
    */
   async #asItStands(error: unknown): Promise<Backlog> {
     const committer = this.#committer
@@ -199,15 +202,15 @@ export class RoomFile {
   }
 
   /**
-   * Whether another process has put this version in place, and has not written down yet where the room stands: to us, who see the room for the
-   * first time, messages that nobody dropped would be missing.
+   * Whether another process has put this version in place, but has not recorded the room's standing yet. A process that sees the room for
+   * the first time would then conclude that messages are missing, although nobody removed any.
    */
   #isInMidCommit({ mtime }: Snapshot): boolean {
     const { standing } = this.#lock.read()
     return !this.#known.standing && standing.timestamp !== 0 && standing.timestamp !== mtime
   }
 
-  /** The bytes of the file where they are known already: one copy for all who ask, however slowly they take it. */
+  /** The file's bytes, if they are in memory. All callers share one copy, however slowly their clients read it. */
   content(): RoomContent | undefined {
     const stats = statSync(this.#options.path, { bigint: true, throwIfNoEntry: false })
     const bytes = this.#known.bytesAnywhere
@@ -215,51 +218,51 @@ export class RoomFile {
     return { bytes, timestamp: timestampOf(stats.mtimeNs) }
   }
 
-  /** Somebody was shown the file as it was at this timestamp. */
+  /** A client was shown the file as it was at this timestamp. */
   shown(timestamp: Timestamp): void {
     this.#sightings.saw(timestamp)
   }
 
-  /** Whether the file is still what it was at this timestamp, and nothing waits to be taken in. */
+  /** Whether the file is unchanged since this timestamp, and no change waits to be taken in. */
   isAt(timestamp: Timestamp): boolean {
     const { standing, signature } = this.#known
     return standing?.timestamp === timestamp && !this.#writing.isUnderWay && this.#signatureNow() === signature
   }
 
-  /** Lets go of what the room holds, which is in the file. */
+  /** Lets go of the room's messages. They can be read again from the file. */
   letGo(): Promise<void> {
     return this.#inTurn(async () => {
       if (!this.#writing.isUnderWay) this.#known.letGo()
     })
   }
 
-  /** How many bytes have to be read to know again what was let go. */
+  /** How many bytes have to be read to load again what was let go. */
   get unread(): number {
     return this.#known.unread
   }
 
-  /** Whether versions that were replaced are still watched. */
+  /** Whether replaced versions are still watched. */
   get isWatching(): boolean {
     return this.#versions.areWatched
   }
 
-  /** Looks for versions of the file that a process left which was killed, and watches them. */
+  /** Finds the versions of the file that a killed process left, and watches them. */
   adopt(): Promise<void> {
     return this.#locked(() => this.#versions.adopt(), this.#options.times.lock)
   }
 
-  /** Closes the lock's file, and the room's own, until they are needed again. */
+  /** Closes the lock's file and the room's file. Both are opened again when they are needed. */
   closeLock(): Promise<void> {
     return this.#inTurn(() => this.#closeFiles())
   }
 
-  /** Whether programs hold versions that were replaced. */
+  /** Whether programs have replaced versions open for writing. */
   isHeld(): Promise<boolean> {
     return this.#versions.areHeld()
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true // whatever is still before it sets no timer any more
+    this.#isClosed = true // operations that are still in the queue set no timer from now on
     clearTimeout(this.#lookTimer)
     this.#versions.stop()
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
@@ -277,7 +280,10 @@ export class RoomFile {
     await this.#known.close()
   }
 
-  /** Runs work in its turn, and under the lock. To wait for another process blocks nobody else here. @throws RoomfileError `room_busy` */
+  /**
+   * Runs work in the queue and under the lock. While it waits for another process, others can use the queue. @throws RoomfileError
+   * `room_busy`
+   */
   #locked<T>(work: () => Promise<T>, wait: number): Promise<T> {
     const held = async (): Promise<T> => {
       this.#busy = undefined
@@ -286,7 +292,7 @@ export class RoomFile {
     return this.#during(() => untilHeld(() => this.#inTurn(() => this.#lock.attempt(held)), wait))
   }
 
-  /** Work of several turns, which `close` waits for. */
+  /** Runs an operation that enters the queue several times. `close` waits for its end. */
   async #during<T>(work: () => Promise<T>): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#underWay.add(promise)
@@ -300,7 +306,7 @@ export class RoomFile {
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#queue.then(work)
-    this.#queue = turn.catch(() => undefined) // whoever waits for `turn` hears of it
+    this.#queue = turn.catch(() => undefined) // who awaits `turn` gets the error
     return turn
   }
 
@@ -309,7 +315,7 @@ export class RoomFile {
     return stats ? signatureOf(stats) : MISSING
   }
 
-  /** Whether there is a file, or was one. */
+  /** Whether the file exists, or has existed. */
   #everWas(): boolean {
     return this.#signatureNow() !== MISSING || this.#lock.exists()
   }
@@ -324,7 +330,7 @@ export class RoomFile {
 
   #lookAgainSoon(): void {
     if (this.#isClosed) return
-    // A timer may fire a moment early, and the file would have to be quiet for as long again.
+    // 5 ms more: a timer may fire early, when the file is not quiet yet. The look would then have to be repeated.
     this.#lookTimer ??= setTimeout(() => {
       this.#lookTimer = undefined
       this.#options.lookAgain()

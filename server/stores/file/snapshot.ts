@@ -1,6 +1,6 @@
 /**
- * A room's file at one moment: which version stands there, and what its lines say.
- * Knows how a file is read; what follows from it is decided in take-in.ts.
+ * A room's file at one moment: which version it is, and what its lines say.
+ * Knows how a file is read; take-in.ts decides what the lines mean.
  */
 import { isUtf8 } from 'node:buffer'
 import { statSync } from 'node:fs'
@@ -19,27 +19,27 @@ const BOM = /^\ufeff/
 
 export interface Snapshot {
   readonly place: Place
-  /** Open on this version, to see what comes to it after its name went to another; undefined when there is no file. */
+  /** Open on this version. Lines that are added after another version took its name can be read by it. Undefined when there is no file. */
   readonly fd: Descriptor | undefined
   readonly stats: FileStats | undefined
   readonly signature: Signature
   readonly mtime: Timestamp
   readonly bytes: Buffer
-  /** Where `bytes` begin: of a file above the limit they are only the last part. */
+  /** The position of `bytes` in the file. If a file is larger than `maxFile`, only its last part is read. */
   readonly from: number
 }
 
-/** A version of the file whose bytes are known, and which may be open already. */
+/** A version whose bytes are in memory, and which may be open. */
 export interface KnownVersion {
   readonly fd: Descriptor | undefined
   readonly signature: Signature | undefined
   readonly bytes: Buffer
 }
 
-/** @param known it is not read again, should it stand there still; nor opened again */
+/** @param known if the file still has this version, it is not read again; and not opened again, if it is open */
 export async function snapshotOf(place: Place, known: KnownVersion | undefined, { maxFile }: Limits): Promise<Snapshot> {
   if (known?.fd !== undefined) {
-    // To ask the system for a name costs less than to ask a worker.
+    // A stat on this thread costs less than a message to a worker.
     const there = statSync(place.file, { bigint: true, throwIfNoEntry: false })
     if (there && signatureOf(there) === known.signature) return asSnapshot(place, known.fd, there, known.bytes)
   }
@@ -53,7 +53,10 @@ function asSnapshot(place: Place, fd: Descriptor, stats: FileStats, bytes: Buffe
   return { place, fd, stats, signature: signatureOf(stats), mtime: timestampOf(stats.mtimeNs), bytes, from }
 }
 
-/** A file up to the last line that a commit wrote, as it was before others added to it. No file has the signature of a part. */
+/**
+ * A file up to the last line that a commit wrote, without the lines that others added after it. No whole file has the signature of such a
+ * part.
+ */
 export function committedPart(snapshot: Snapshot, { maxMessage }: Limits): Snapshot {
   const { bytes, signature } = snapshot
   for (let end = bytes.lastIndexOf(NEWLINE) + 1; end > 0;) {
@@ -66,7 +69,7 @@ export function committedPart(snapshot: Snapshot, { maxMessage }: Limits): Snaps
   return snapshot
 }
 
-/** What a snapshot says, up to one of its bytes. @param noted what was written down of the room */
+/** What a snapshot says up to byte `end`. @param noted what is recorded about the room */
 export function foundIn(
   { bytes, from, mtime }: Snapshot,
   end: number,
