@@ -1,6 +1,6 @@
 /**
- * What is done with a room's file in one straight run of system calls, each of which waits for the disk. A worker makes them (disk.ts), so that
- * the main thread waits for none. Knows files; what their lines say is decided elsewhere.
+ * Series of system calls on a room's file that wait for the disk. A worker makes them (disk.ts), so that the main thread never waits.
+ * Knows files; does not know what their lines mean.
  */
 import { closeSync, fstatSync, fsyncSync, lstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -22,18 +22,18 @@ import {
 } from './durable.ts'
 import { exchange, place } from './exchange.ts'
 
-/** A version of a file, as it is read. */
+/** A version of a file, as it was read. */
 interface ReadVersion {
   /** Open on this version. */
   readonly fd: Descriptor
   readonly stats: FileStats
-  /** What it says; undefined where it is the version that is known. Of a file above the limit only the last lines. */
+  /** Its content; undefined if it is the known version. If the file is above the limit, only its last lines. */
   readonly bytes: Uint8Array | undefined
-  /** Where `bytes` begin in the file. */
+  /** The position of `bytes` in the file. */
   readonly from: number
 }
 
-/** Opens a file and reads it, unless it is the version that is known. @returns undefined when there is none @throws the system's error */
+/** Opens a file and reads it, unless it is the known version. @returns undefined when there is no file @throws the system's error */
 function readVersion(file: string, known: Signature | undefined, maxFile: number): ReadVersion | undefined {
   const fd = openFile(file)
   if (fd === undefined) return undefined
@@ -52,35 +52,38 @@ function readVersion(file: string, known: Signature | undefined, maxFile: number
   }
 }
 
-/** A new version, and the place that it is to have. */
+/** A new version, and where to put it. */
 export interface NewVersion {
   readonly file: string
-  /** Where it is written first, in the directory of versions. What it replaces has that name afterwards. */
+  /** Where it is written first, in the directory of versions. After an exchange, the replaced file has this name. */
   readonly path: string
   readonly bytes: Uint8Array
   readonly mtime: Timestamp
-  /** The version that it was made from; undefined where there was none. */
+  /** The version that was read before; undefined when there was no file. */
   readonly read: FileStats | undefined
-  /** What of that was read. */
+  /** The part of that version that was read. */
   readonly taken: Part
 }
 
-/** What became of a new version. */
+/** The result for a new version. */
 export interface Put {
-  /** `exchanged`: what it replaced has its first name now. `replaced`: that has no name. `refused`: nothing changed, the file is another one. */
+  /**
+   * `exchanged`: the replaced file has the name `path` now. `replaced`: that file, if there was one, has no name. `refused`: nothing
+   * changed, because the file is another one, or because of an error.
+   */
   readonly became: 'exchanged' | 'replaced' | 'refused'
-  /** The new version, open to read, and its state; undefined when it was refused. */
+  /** The new version, open for reading, and its stats; undefined when it was refused. */
   readonly written: { readonly fd: Descriptor; readonly stats: FileStats } | undefined
-  /** Whether a file that somebody put in the room's place has the first name now. */
+  /** Whether `path` is now the name of a file that somebody else had put in the room's place. */
   readonly isForeign: boolean
-  /** Why it was refused, where the system said so; or why its place may not last. */
+  /** The system's error, if that is why it was refused; or why a power cut could undo the replacement. */
   readonly failure: Failure | undefined
 }
 
-/** What went wrong, as a plain object: an error that is sent to another thread loses its code. */
+/** An error as a plain object: an Error that is sent to another thread loses its code. */
 export interface Failure {
   readonly message: string
-  /** The system's, as ENOSPC. */
+  /** The system's error code, such as ENOSPC. */
   readonly code: string | undefined
 }
 
@@ -89,7 +92,10 @@ export function failureOf(error: unknown): Failure {
   return { message, code }
 }
 
-/** Writes a version, puts it in the place of the one that was read, and makes that last. @throws the system's error where it could not be written */
+/**
+ * Writes a version, puts it in the place of the one that was read, and fsyncs the directory. @throws the system's error if it could not be
+ * written
+ */
 function putVersion({ file, path, bytes, mtime, read, taken }: NewVersion): Put {
   const fd = inVersions(dirname(path), () => writeVersion(path, bytes, mtime, read))
   let became: Put['became'] = 'refused'
@@ -105,18 +111,18 @@ function putVersion({ file, path, bytes, mtime, read, taken }: NewVersion): Put 
   try {
     syncDirectory(dirname(file))
   } catch (error) {
-    failure = failureOf(error) // it is in place by then: whatever fails, the post may be kept
+    failure = failureOf(error) // the version is already in place: the post may be kept in spite of this error
   }
   return { became, written, isForeign: false, failure }
 }
 
-/** Whether a file is the one that was read, perhaps with lines added since: those are late lines. One that was written over is another one. */
+/** Whether a file is the one that was read. Lines may have been added to it since: these are late lines. But it must not be overwritten. */
 function isAsRead(out: FileStats, path: string, read: FileStats, taken: Part): boolean {
   if (out.ino !== read.ino || out.dev !== read.dev) return false
   return stateOfBytes(out) === stateOfBytes(read) || (out.size >= read.size && partOf(readAt(path, taken), taken.from).hash === taken.hash)
 }
 
-/** Reads a part of a file between two exchanges: nothing may come between. */
+/** Reads a part of a file between two exchanges: no other work may come in between. */
 function readAt(path: string, { from, length }: Part): Buffer {
   const bytes = Buffer.alloc(length)
   const fd = openSync(path, 'r')
@@ -127,7 +133,7 @@ function readAt(path: string, { from, length }: Part): Buffer {
   }
 }
 
-/** Removes a version that has no place. @returns whether a file of somebody else has its name by now: that one stays */
+/** Removes a version that was refused. @returns whether another program's file has its name now: that file stays */
 function clear(path: string, fd: Descriptor): boolean {
   const { ino } = fstatSync(fd, { bigint: true })
   closeSync(fd)
@@ -137,13 +143,13 @@ function clear(path: string, fd: Descriptor): boolean {
   return false
 }
 
-/** Makes what was written to a file last, and the names in a directory. */
+/** Fsyncs a file, and the names in a directory. */
 function makeLast(fd?: Descriptor, directory?: string): void {
   if (fd !== undefined) fsyncSync(fd)
   if (directory !== undefined) syncDirectory(directory)
 }
 
-/** What a worker can be asked for. */
+/** The runs that a worker can make. */
 export const RUNS = { readVersion, readExactly, putVersion, makeLast }
 
 export type Runs = typeof RUNS

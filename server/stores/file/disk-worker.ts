@@ -16,7 +16,7 @@ function answer(what: Answer, handedOver: ArrayBuffer[] = []): void {
   parentPort?.postMessage(what, handedOver)
 }
 
-/** The memory of bytes that were read: it is handed over instead of copied. */
+/** The memory of bytes that were read: it is transferred instead of copied. */
 function memoryOf(result: unknown): ArrayBuffer[] {
   const bytes = result instanceof Uint8Array ? result : (result as { bytes?: Uint8Array } | undefined)?.bytes
   return bytes ? [bytes.buffer as ArrayBuffer] : []

@@ -1,22 +1,23 @@
 /**
- * Has runs of system calls made by workers: whoever asks for one waits for the disk, and nobody else. A run costs one message there and one back.
- * Knows workers; what they do is disk-runs.ts.
+ * Runs system calls in worker threads: only the caller waits for the disk. A run is a series of calls, and costs one message in each
+ * direction.
+ * Knows workers; the runs are in disk-runs.ts.
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Failure, NewVersion, Runs } from './disk-runs.ts'
 
-/** So many runs wait for the disk side by side. A worker is started when all that there are have something to do. */
+/** So many runs can wait for the disk at the same time. A worker is started when all others are busy. */
 const MOST_WORKERS = 4
 
-/** What a worker is asked for. */
+/** A request to a worker. */
 export interface Question {
   readonly id: number
   readonly run: keyof Runs
   readonly args: readonly unknown[]
 }
 
-/** What it says. */
+/** The reply of a worker. */
 export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
 
 interface Waiting {
@@ -24,20 +25,23 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** An error of another thread, with the system's code. As with Node's own system errors, where it is heard of says nothing: it has no stack. */
+/**
+ * An error of a worker, with the system's error code. It has no stack, like Node's own system errors: the place where it arrives says
+ * nothing.
+ */
 export function errorOf({ message, code }: Failure): Error {
   return Object.assign(new Error(message), { stack: `Error: ${message}` }, code !== undefined && { code })
 }
 
-/** One worker, with those who wait for it. It does not keep the process alive but while somebody waits. */
+/** One worker, and the callers that wait for it. It keeps the process alive only while a caller waits. */
 class DiskThread {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
 
-  /** @param ended called when it can do nothing any more: it was killed, or could not start */
+  /** @param ended called when the worker can make no more runs: it was killed, or could not start */
   constructor(ended: (thread: DiskThread) => void) {
-    // In a checkout this file is TypeScript, in the package it is not.
+    // The same extension as this file: .ts in a checkout, .js in the package.
     this.#worker = new Worker(new URL(`disk-worker${extname(import.meta.url)}`, import.meta.url), { trackUnmanagedFds: false })
     this.#worker.unref()
     const end = (error: Error): void => {
@@ -50,7 +54,7 @@ class DiskThread {
     this.#worker.on('exit', () => end(new Error('the thread that writes files has ended')))
   }
 
-  /** How many runs it has still to make. */
+  /** How many of its runs are not finished. */
   get load(): number {
     return this.#waiting.size
   }
@@ -73,10 +77,10 @@ class DiskThread {
   }
 }
 
-/** Those of this process: all stores share them. */
+/** The workers of this process. All stores share them. */
 const threads = new Set<DiskThread>()
 
-/** The first that has nothing to do, a new one, or the one that has least to do. */
+/** A worker that is idle; else a new one; else, if there are enough, the one with the fewest runs. */
 function freeThread(): DiskThread {
   const [least] = [...threads].toSorted((a, b) => a.load - b.load)
   if (least && (least.load === 0 || threads.size === MOST_WORKERS)) return least
@@ -85,17 +89,20 @@ function freeThread(): DiskThread {
   return started
 }
 
-/** Has a worker make a run. @param handedOver memory that this thread gives up @throws what the run throws, or why no worker could make it */
+/**
+ * Lets a worker make a run. @param handedOver memory that is transferred to the worker @throws what the run throws, or why no worker could
+ * make it
+ */
 async function made<R extends keyof Runs>(run: R, args: Parameters<Runs[R]>, handedOver: ArrayBuffer[] = []): Promise<ReturnType<Runs[R]>> {
   return (await freeThread().run(run, args, handedOver)) as ReturnType<Runs[R]>
 }
 
 const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
 
-/** As in disk-runs.ts, but away from this thread. */
+/** The runs of disk-runs.ts, made by a worker. */
 export const disk = {
   putVersion(version: NewVersion) {
-    const bytes = new Uint8Array(version.bytes) // a copy that is handed over costs a tenth of one that is made by sending it
+    const bytes = new Uint8Array(version.bytes) // to copy and transfer takes a tenth of the time of a copy by postMessage
     return made('putVersion', [{ ...version, bytes }], [bytes.buffer])
   },
   makeLast: (...args: Parameters<Runs['makeLast']>) => made('makeLast', args),

@@ -1,7 +1,8 @@
 /**
- * Versions of a room's file that another one has taken the place of. A program that opened one of them before still writes to it: what is added
- * there is carried over into the file that has the name now (PROTOCOL.md, What holds, 5), for as long as the program keeps it open.
- * Each keeps a name in the directory of versions, which says what of it is in the room: so it outlives a kill of this process.
+ * Replaced versions of a room's file. A program that opened one of them before still writes to it. The lines that it adds are carried over
+ * into the room's present file (PROTOCOL.md, What holds, 5), as long as the program keeps the version open. A version that a commit
+ * replaced has a name in the directory of versions. The name says which part of it is in the room, so that another process can go on after
+ * a kill of this one.
  */
 import { closeSync, existsSync, fstatSync, lstatSync, openSync, readdirSync, renameSync, rmSync, watch, type FSWatcher } from 'node:fs'
 import { appendFile, readdir } from 'node:fs/promises'
@@ -28,79 +29,94 @@ import {
 } from './durable.ts'
 import { fileKeyOf, type FileKey, type Held, type Holders } from './holders.ts'
 
-/** So many of a room are kept without asking who holds them: at 40 commits a second all of the last three seconds. Each is an open file. */
+/**
+ * So many versions of a room are kept for `grace` without a check which programs hold them: at 40 commits a second all of them. Each is a
+ * descriptor.
+ */
 const MOST = 128
 
-/** At so many it is asked at once; at fewer where they hold so much together, still on the disk. Some of the newest are kept in any case. */
+/**
+ * Above `MOST_UNASKED` versions the check is made at once, and above `LEAST` if they have more than `MOST_BYTES` on the disk. The `NEWEST`
+ * are kept in any case.
+ */
 const MOST_UNASKED = 3 * MOST
 const MOST_BYTES = 64 * 1024 * 1024
 const LEAST = 32
 const NEWEST = 16
 
-/** Programs that keep an old version of one room open, each another one; and versions that were written over and cannot be kept aside. */
+/** Limit, for one room, of versions that programs hold, and of overwritten versions that cannot be kept aside. */
 const MOST_HELD = 64
 
-/** Bytes before the end of what was taken by which it is known that a program has added to it, and not written over it. */
+/** The last bytes of the part that was taken. They tell whether a program has added to the version, or has overwritten it. */
 const TAIL = 4096
 
-/** What is written within such a moment is carried over together, in milliseconds. */
+/** Lines that are written within so many milliseconds are carried over together. */
 const TOGETHER = 50
 
 interface Version {
   readonly fd: Descriptor
   readonly key: FileKey
-  /** What it was when its place was taken: its atime still tells whether somebody has read it. */
+  /** Its stats when it was replaced. If its atime differs from this one, somebody has read it since. */
   readonly stats: FileStats
-  /** What of it was in the room then. */
+  /** The part of it that was in the room then. */
   readonly base: Part
-  /** Its name in the directory of versions; undefined where it has none: a person has replaced it, or removed the name. */
+  /**
+   * Its path in the directory of versions. Undefined if a person replaced it or removed the name, or if the file system cannot exchange
+   * names.
+   */
   link: string | undefined
-  /** Up to this byte it is in the room; and the bytes before that. */
+  /** Up to this byte its lines are in the room; and the digest of the last bytes before it. */
   end: number
   tail: Digest
-  /** Its size and mtime when it was last looked at, and since when it is so (monotonic). */
+  /** Its size and mtime at the last look, and when this state was first seen (monotonic). */
   state: string
   since: number
-  /** Whether it does not begin with what was taken any more: somebody has written over it. */
+  /** Whether it no longer begins with the part that was taken: a program has overwritten it. */
   isOverwritten: boolean
-  /** Whether it was kept aside therefore. */
+  /** Whether it was kept aside because of that. */
   isAside: boolean
-  /** When it is asked next whether anybody holds it (monotonic). */
+  /** When it is next checked which programs hold it (monotonic). */
   until: number
-  /** Tells of what is written to it, while a program holds it. */
+  /** Reports each write to it, while a program holds it. */
   watcher?: FSWatcher
 }
 
 export interface ReplacedOptions {
   readonly holders: Holders
   readonly times: Pick<Times, 'grace' | 'quiet' | 'carry'>
-  /** The file that has the name now. */
+  /** The room's present file. */
   readonly file: () => string
-  /** Of lines that were added to a version, those that the room does not have: who writes a copy of it slowly goes on in a version. */
+  /**
+   * Of lines that were added to a version, those that the room does not have. A program that slowly writes a copy of the room goes on
+   * writing to a version when a commit replaces the file.
+   */
   readonly newIn: (lines: Buffer) => Buffer
-  /** Something was written to a version that is held: to be looked at after so many milliseconds. */
+  /** A program has written to a version that it holds: look at it after so many milliseconds. */
   readonly written: (ms: number) => void
-  /** Keeps a version aside that somebody wrote over: its bytes, or the file of this path, with all that may still be written to it. */
+  /** Keeps an overwritten version aside. Gets its bytes, or its path: then everything that is written to it later is kept as well. */
   readonly rescue: (what: Buffer | string) => Promise<void>
-  /** Called when more programs hold versions than may. */
+  /** Called when programs hold more versions than the limit. */
   readonly tooMany: (most: number) => void
-  /** One version could not be looked at: it is kept, and looked at again. */
+  /** An error with one version: it is kept, and tried again. */
   readonly failed: (error: unknown) => void
 }
 
-/** The name of a version that is to be exchanged with a file: all that is needed to know that file again, and what of it is in the room. */
+/**
+ * The name of a version that will be exchanged with the room's file. After the exchange, the replaced file has this name. The name has what
+ * is needed to recognize that file (its inode), and to know which part of it is in the room.
+ */
 export function versionName(timestamp: Timestamp, ino: bigint, { from, length, hash }: Part, end = from + length): string {
   return [timestamp, ino, from, length, hash, end].join('.')
 }
 
-/** The name of a version that takes nothing's place. */
+/** The name of a version that replaces no file. */
 export function firstVersionName(timestamp: Timestamp): string {
   return `${timestamp}.new`
 }
 
 const NAME = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.([\w-]+)\.(\d+)$/
 
-/** Whether a file has a name in the directory of versions: then the process that replaced it watches it, or whoever adopts it. */
+/** Whether the file with this inode has a name in the directory of versions: then the process that replaced or adopted it watches it. */
 export function isVersion(ino: bigint, directory: string): boolean {
   return existsSync(directory) && readdirSync(directory).some((name) => readName(name)?.ino === ino)
 }
@@ -121,7 +137,7 @@ function readName(name: string): Named | undefined {
 
 export class Replaced {
   readonly #options: ReplacedOptions
-  /** In the order in which they came. */
+  /** In the order in which they were added. */
   #versions: Version[] = []
 
   constructor(options: ReplacedOptions) {
@@ -136,22 +152,24 @@ export class Replaced {
     return this.#versions.some((version) => version.fd === fd)
   }
 
-  /** Milliseconds until they want to be looked at again. */
+  /** Milliseconds until the next look. */
   get nextLook(): number {
     const { carry, grace } = this.#options.times
     return this.#versions.every((version) => version.watcher && !hasMore(version)) ? grace : carry
   }
 
-  /** The newest timestamp of those that were read by others: a program may have opened one before it was replaced, and have read it later. */
+  /**
+   * The newest timestamp of the versions that others have read: a program may open a version before it is replaced, and read it afterwards.
+   */
   get readUpTo(): Timestamp {
     const read = this.#versions.filter(({ fd, stats }) => fstatSync(fd, { bigint: true }).atimeNs !== stats.atimeNs)
     return Math.max(0, ...read.map(({ stats }) => timestampOf(stats.mtimeNs)))
   }
 
   /**
-   * Takes over an open file that has just been replaced: it is closed here.
-   * @param base what of it is in the room, and `bytes` are those bytes
-   * @param link its name now, if it has one
+   * Adds a version that was just replaced. Takes over its descriptor, and closes it later.
+   * @param base the part of it that is in the room; `bytes` are the bytes of that part
+   * @param link its path now, if it has a name
    */
   add(fd: Descriptor, state: string, base: Part, bytes: Buffer, link?: string): Version {
     return this.#add(fd, state, base, base.from + base.length, digestOf(bytes.subarray(-TAIL)), link)
@@ -160,7 +178,7 @@ export class Replaced {
   #add(fd: Descriptor, state: string, base: Part, end: number, tail: Digest, link: string | undefined): Version {
     const stats = statsOf(fd)
     const now = performance.now()
-    if (link !== undefined) tryLock(fd, { shared: true }) // its name stays while anybody watches it
+    if (link !== undefined) tryLock(fd, { shared: true }) // no process removes the name while another one watches it
     const version: Version = {
       fd,
       key: fileKeyOf(stats),
@@ -180,10 +198,10 @@ export class Replaced {
   }
 
   /**
-   * Finds again what another process has left: a version that was replaced is kept on, one that was never put in place is removed, and any
-   * other file is what somebody had put in the place of one at the moment of a kill. Only under the lock.
-   * @param before what was replaced later than this is watched by the process that did it
-   * @returns the paths of the latter
+   * Finds the versions that another process left. A replaced version is watched again. A new version that was never put in place is
+   * removed. Any other file was put in the room's place by a person, at the moment when a process was killed. Only under the lock.
+   * @param before versions that were replaced later than this are left to the process that replaced them
+   * @returns the paths of the files that a person had put in the room's place
    */
   async adopt(directory: string, before: Timestamp): Promise<string[]> {
     const foreign: string[] = []
@@ -210,7 +228,7 @@ export class Replaced {
     if (fd !== undefined) this.#add(fd, '', base, end, await tailOf(fd, end), path)
   }
 
-  /** Those of which it is time to ask who holds them. */
+  /** The versions for which it is time to check which programs hold them. */
   get due(): Held[] {
     if (!this.#options.holders.isRested) return []
     const now = performance.now()
@@ -223,12 +241,15 @@ export class Replaced {
     return this.#versions.map(asHeld)
   }
 
-  /** Those that nobody is known to hold. */
+  /** The versions that no program is known to hold. */
   get #unheld(): Version[] {
     return this.#versions.filter(({ watcher }) => !watcher)
   }
 
-  /** Looks at one that has just been added, and makes place where there are too many. Only under the lock. @returns whether anything was carried over */
+  /**
+   * Looks at a version that was just added, and lets go of others if there are too many. Only under the lock. @returns whether lines were
+   * carried over
+   */
   async lookAt(version: Version): Promise<boolean> {
     const carried = await this.#visited(version)
     const unheld = this.#unheld
@@ -240,8 +261,9 @@ export class Replaced {
   }
 
   /**
-   * Looks at all of them, and lets go of those that were asked for and that nobody holds. Only under the lock.
-   * @returns whether anything was carried over
+   * Looks at all versions. Then lets go of those in `asked` that no program holds. Only under the lock.
+   * @param held the versions in `asked` that programs hold
+   * @returns whether lines were carried over
    */
   async look(asked: readonly Held[], held: ReadonlySet<FileKey>): Promise<boolean> {
     let carried = false
@@ -259,7 +281,10 @@ export class Replaced {
     return carried
   }
 
-  /** Looks at all of them a last time, and closes them. Those that are held keep their names, for whoever serves the room next. Only under the lock. */
+  /**
+   * Looks at all versions a last time, and closes them. Those that programs hold keep their names, for the process that serves the room
+   * next. Only under the lock.
+   */
   async close(held: ReadonlySet<FileKey>): Promise<void> {
     for (const version of this.#versions.slice()) {
       if (version.link !== undefined && held.has(version.key)) await this.#visited(version)
@@ -268,14 +293,14 @@ export class Replaced {
     await this.forget()
   }
 
-  /** Closes all of them without a look. */
+  /** Closes all versions without a look. */
   async forget(): Promise<void> {
     const versions = this.#versions
     this.#versions = []
     await Promise.all(versions.map(close))
   }
 
-  /** A program holds it: what it writes is heard at once from now on. */
+  /** A program holds this version: from now on a file watch reports what it writes. */
   #keep(version: Version): void {
     const { times, written } = this.#options
     version.until = performance.now() + times.grace
@@ -283,13 +308,13 @@ export class Replaced {
     try {
       const heard = (): void => written(Math.min(TOGETHER, times.carry))
       version.watcher = watch(`/proc/self/fd/${version.fd}`, { persistent: false }, heard)
-      version.watcher.on('error', () => undefined) // it is looked at now and then in any case
+      version.watcher.on('error', () => undefined) // without events, the regular looks find the lines
     } catch {
-      // no more watches to be had: it is looked at now and then
+      // the system has no more file watches: the regular looks find the lines
     }
   }
 
-  /** Lets go of one after a last look, unless that fails. @returns whether anything was carried over */
+  /** Looks at a version a last time and lets it go. If the look fails, keeps it. @returns whether lines were carried over */
   async #letGo(version: Version): Promise<boolean> {
     try {
       const carried = await this.#visit(version, true)
@@ -310,7 +335,11 @@ export class Replaced {
     })
   }
 
-  /** Looks at one. @param isLast whether nobody looks again: then a line without an end is taken as it is @returns whether anything was carried over */
+  /**
+   * Looks at one version.
+   * @param isLast whether this is the last look: then a last line without a newline is taken as it is
+   * @returns whether lines were carried over
+   */
   async #visit(version: Version, isLast = false): Promise<boolean> {
     const stats = fstatSync(version.fd, { bigint: true })
     const [state, size, now] = [stateOfBytes(stats), Number(stats.size), performance.now()]
@@ -332,14 +361,14 @@ export class Replaced {
     return carried
   }
 
-  /** Keeps one aside that was written over, once, unless nothing is in it. */
+  /** Keeps an overwritten version aside, once, unless it is empty. */
   async #rescue(version: Version, size: number): Promise<void> {
     if (version.isAside || size === 0) return
     await this.#options.rescue(version.link ?? (await disk.readExactly(version.fd, 0, size)))
     version.isAside = true
   }
 
-  /** Carries over what was added, so much at once. @returns whether anything was */
+  /** Carries over lines that were added, at most `carriedAtOnce` bytes. @returns whether any bytes were taken */
   async #carry(version: Version, size: number, isQuiet: boolean): Promise<boolean> {
     const length = Math.min(size - version.end, BUDGETS.carriedAtOnce)
     if (length <= 0) return false
@@ -356,7 +385,7 @@ export class Replaced {
     return true
   }
 
-  /** The name says up to where it is in the room. */
+  /** Writes the new `end` into the version's name. */
   #rename(version: Version): void {
     const { link, base, end } = version
     const named = link === undefined ? undefined : readName(basename(link))
@@ -366,7 +395,7 @@ export class Replaced {
     version.link = renamed
   }
 
-  /** Another process has carried over what came to it, and has given it another name; or somebody removed the name, and it has none. */
+  /** Handles a name that is gone: another process has carried lines over and has renamed the version, or somebody has removed the name. */
   async #findAgain(version: Version): Promise<void> {
     const directory = dirname(version.link ?? '')
     const { ino } = version.stats
@@ -387,18 +416,21 @@ function isOfCommit({ mtimeNs }: FileStats, timestamp: Timestamp): boolean {
   return timestampOf(mtimeNs) === timestamp && isWholeMs(mtimeNs)
 }
 
-/** Whether something is in it that has still to be taken, or kept aside. */
+/** Whether it has bytes that still have to be carried over, or kept aside. */
 function hasMore(version: Version): boolean {
   if (version.isOverwritten) return isUnsaved(version)
   return fstatSync(version.fd).size > version.end
 }
 
-/** Whether it was written over, and its bytes are nowhere else. */
+/** Whether it was overwritten, and its bytes are not kept anywhere else. */
 function isUnsaved({ isOverwritten, isAside, fd }: Version): boolean {
   return isOverwritten && !isAside && fstatSync(fd).size > 0
 }
 
-/** Whether a version still has what was taken of it, and perhaps more behind that. Of a large one its end is enough. */
+/**
+ * Whether a version still has the part that was taken, with or without more after it. For a large version, only the end of the part is
+ * compared.
+ */
 async function isAddedTo({ fd, base, end, tail }: Version, size: number): Promise<boolean> {
   if (size < end) return false
   if (digestOf(await disk.readExactly(fd, end - tail.length, tail.length)).hash !== tail.hash) return false
@@ -411,7 +443,10 @@ async function tailOf(fd: Descriptor, end: number): Promise<Digest> {
   return digestOf(await disk.readExactly(fd, end - length, length))
 }
 
-/** Whether no other process watches a version: what it carried over, others know by the version's name only. */
+/**
+ * Whether no other process watches a version. Its name tells the others what was already carried over, so it must stay as long as they
+ * watch.
+ */
 function isAlone(watched: Descriptor, path: string): boolean {
   unlock(watched)
   try {
@@ -422,7 +457,7 @@ function isAlone(watched: Descriptor, path: string): boolean {
       closeSync(fd)
     }
   } catch {
-    return true // a file that nobody may write to
+    return true // it cannot be opened for writing
   }
 }
 

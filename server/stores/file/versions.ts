@@ -1,6 +1,6 @@
 /**
- * The versions of a room's file: the new one that takes the place of what was read, those that it replaced, and those that a killed process
- * left. Knows files and their names. What a version contains is decided in committer.ts.
+ * The versions of a room's file: puts a new one in the place of the one that was read, watches those that were replaced, and finds those
+ * that a killed process left. Knows files and their names; committer.ts decides what a version contains.
  */
 import { rmdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import type { Place } from './place.ts'
 import { firstVersionName, Replaced, versionName, type Version } from './replaced.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** How often versions that others left are looked for, as a multiple of the time that each is watched without asking. */
+/** How often to look for versions that other processes left, as a multiple of `grace` (times.ts). */
 const ADOPT_EVERY = 2
 
 export interface VersionsOptions {
@@ -26,23 +26,23 @@ export interface VersionsOptions {
   readonly aside: Aside
   readonly holders: Holders
   readonly times: Times
-  /** Runs work in the room's turn, while no other process has the room. */
+  /** Runs work in the room's queue and under its lock. */
   readonly locked: <T>(work: () => Promise<T>) => Promise<T>
   /** Of lines that were added to a version, those that the room does not have. */
   readonly newIn: (lines: Buffer) => Buffer
   /** Called when lines were carried over. */
   readonly carried: () => void
-  /** Called when no version that was replaced is watched any more. */
+  /** Called when no replaced version is watched any more. */
   readonly nothingReplaced: () => void
   readonly warn: Warn
 }
 
-/** A version that has been put in place. */
+/** A version that was put in place. */
 export interface Replacement {
-  /** Open to read. */
+  /** Open for reading. */
   readonly fd: Descriptor
   readonly stats: FileStats
-  /** Why its place may not last. */
+  /** Why a power cut could undo the replacement: the fsync of the directory failed. */
   readonly error: Error | undefined
 }
 
@@ -50,9 +50,9 @@ export class Versions {
   readonly #options: VersionsOptions
   readonly #replaced: Replaced
   #timer: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined
-  /** The one that was replaced last. */
+  /** The version that the last commit replaced, until it is looked at. */
   #newest: Version | undefined
-  /** When versions that another process left were looked for last (monotonic), and the state of their directory then. */
+  /** When this process last looked for versions that others left (monotonic), and the state of their directory then. */
   #adoptedAt = -Infinity
   #adoptedState = ''
   #isClosed = false
@@ -69,30 +69,31 @@ export class Versions {
       rescue: (what) =>
         aside.keepAndTell(room, what, 'a room was written over while a post replaced its file: what was written is kept aside'),
       tooMany: (most) =>
-        warn(`more than ${most} programs keep old versions of a room open: those of the oldest are not heard any more`, { room }),
+        warn(`more than ${most} programs keep old versions of a room open: what is written to the oldest is not read any more`, { room }),
       failed: (error) => warn('could not look for late lines', { room, error }),
     })
   }
 
-  /** Whether versions that were replaced are still watched. */
+  /** Whether replaced versions are still watched. */
   get areWatched(): boolean {
     return !this.#replaced.isEmpty
   }
 
-  /** The newest timestamp of those that were replaced and that others have read since. */
+  /** The newest timestamp of the replaced versions that another program has read since. */
   get readUpTo(): Timestamp {
     return this.#replaced.readUpTo
   }
 
-  /** Whether this open file is watched here. */
+  /** Whether this descriptor belongs to a watched version: then it is closed here. */
   has(fd: Descriptor): boolean {
     return this.#replaced.has(fd)
   }
 
   /**
-   * Puts new bytes in the place of what was read, and keeps an eye on the version that stood there: takes over the snapshot's open file.
-   * Only under the lock.
-   * @returns undefined when somebody has changed the file meanwhile, or put another one there: then nothing has changed
+   * Puts a new version in the place of the one that was read, and watches the old one: takes over the snapshot's descriptor. Only under the
+   * lock.
+   * @returns undefined if another program has changed or replaced the file in the meantime: then the file is as that program left it
+   * @throws the system's error when the version could not be put in place
    */
   async replace(
     { place: at, fd, stats, bytes: before, from }: Snapshot,
@@ -115,13 +116,16 @@ export class Versions {
     return { ...written, error }
   }
 
-  /** Keeps an eye on a version that a person replaced: nobody else does. Takes over the open file. @param taken what of it is in the room, or kept */
+  /**
+   * Watches a version that a person replaced, because no other process does. Takes over the descriptor.
+   * @param taken the bytes of it that are in the room, or kept aside
+   */
   leave(fd: Descriptor, taken: Buffer): void {
     this.#replaced.add(fd, '', partOf(taken, 0), taken)
     this.#lookSoon()
   }
 
-  /** Writes a version and puts it in place. On a full disk those that nobody holds go first. */
+  /** Writes a version and puts it in place. If the disk is full, lets go of replaced versions that no program holds, and tries again. */
   async #put(version: NewVersion): Promise<Put> {
     try {
       return await disk.putVersion(version)
@@ -134,26 +138,27 @@ export class Versions {
     }
   }
 
-  /** Keeps a file aside that a person put in the place of the room, and that is not there any more. */
+  /** Keeps aside a file that a person put in the room's place, and that is not in that place any more. */
   async #keepForeign(path: string): Promise<void> {
     const { room, aside } = this.#options
-    await aside.keepAndTell(room, path, 'a file that was put in the place of a room came between others: it is kept aside')
+    await aside.keepAndTell(room, path, 'a room was replaced by another program during a commit: that file is kept aside')
     rmSync(path, { force: true })
   }
 
-  /** Whether there may be versions that a killed process left. */
+  /** Whether to look for versions that a killed process left. */
   get mayBeAdopted(): boolean {
     return performance.now() - this.#adoptedAt > this.#adoptAge && this.#directoryState !== this.#adoptedState
   }
 
-  /** Its mtime changes with each name in it. */
+  /** The directory's mtime: it changes when a name is added or removed. */
   get #directoryState(): string {
     return String(statSync(this.#options.place().versions, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? '')
   }
 
   /**
-   * Looks for versions that a killed process left: at first for all, then for those that no living one watches any more. Only under the lock.
-   * An error is logged, and does not stop the read or the post that asked.
+   * Finds the versions that a killed process left: the first time all of them, later those that were replaced more than `#adoptAge` ago,
+   * because running processes watch the younger ones. Only under the lock. An error is logged, and does not stop the read or the post that
+   * called this.
    */
   async adopt(): Promise<void> {
     const { room, place: placeNow, warn } = this.#options
@@ -161,9 +166,9 @@ export class Versions {
     this.#adoptedAt = performance.now()
     try {
       for (const foreign of await this.#replaced.adopt(placeNow().versions, before)) await this.#keepForeign(foreign)
-      this.#adoptedState = this.#replaced.isEmpty ? this.#directoryState : '' // what is young now is older then
+      this.#adoptedState = this.#replaced.isEmpty ? this.#directoryState : '' // '': look again later, for those that are too young now
     } catch (error) {
-      warn('could not look for what a process left that was killed', { room, error })
+      warn('could not look for what a killed process left', { room, error })
     }
     this.#lookSoon()
   }
@@ -172,14 +177,14 @@ export class Versions {
     return ADOPT_EVERY * this.#options.times.grace
   }
 
-  /** Carries over what came to the newest of them already. Only under the lock. */
+  /** Carries over lines that were already added to the version that the last commit replaced. Only under the lock. */
   async lookAtNewest(): Promise<void> {
     const newest = this.#newest
     this.#newest = undefined
     if (newest) await this.#carryOver(() => this.#replaced.lookAt(newest))
   }
 
-  /** Carries late lines over. What fails is tried again soon, and does not undo the commit before it. */
+  /** Carries late lines over. An error is logged, and the next look tries again: the commit before it stands. */
   async #carryOver(look: () => Promise<boolean>): Promise<void> {
     const { room, carried, warn } = this.#options
     try {
@@ -193,7 +198,7 @@ export class Versions {
     if (!this.#replaced.isEmpty) this.#lookIn(this.#replaced.nextLook)
   }
 
-  /** Looks for late lines after so many milliseconds, if nothing comes first. */
+  /** Looks for late lines after so many milliseconds, unless an earlier look is set. */
   #lookIn(ms: number): void {
     const at = performance.now() + ms
     if (this.#isClosed || (this.#timer && this.#timer.at <= at)) return
@@ -210,33 +215,34 @@ export class Versions {
     const { due } = this.#replaced
     const held = await holders.heldAmong(due)
     if (this.#isClosed) return
-    await this.#carryOver(() => locked(async () => !this.#isClosed && this.#replaced.look(due, held))) // its end may have come first
+    await this.#carryOver(() => locked(async () => !this.#isClosed && this.#replaced.look(due, held))) // `stop` may come first
     if (this.#isClosed) return
     if (this.#replaced.isEmpty) nothingReplaced()
     else this.#lookSoon()
   }
 
-  /** From now on nothing is looked at any more but by `close`. */
+  /** From now on only `close` looks at versions. */
   stop(): void {
     this.#isClosed = true
     clearTimeout(this.#timer?.timer)
   }
 
-  /** Whether programs hold versions that have no name, so that only this process can go on to watch them. */
+  /** Whether programs have replaced versions open for writing. */
   async areHeld(): Promise<boolean> {
     const { all } = this.#replaced
     return (await this.#options.holders.heldAmong(all)).size > 0
   }
 
-  /** A last look. What programs still hold keeps its name: whoever opens the room next goes on to watch it. */
+  /** A last look. A version that a program still holds keeps its name: the next process that opens the room watches it. */
   async close(hold: (work: () => Promise<void>) => Promise<void>): Promise<void> {
     const { room, holders, place: placeNow, warn } = this.#options
     try {
       if (this.#replaced.isEmpty) return
-      // Under the lock, or another process that lets go of the same ones would look like a program that holds them.
+      // Under the lock: another process that lets go of the same versions has them open for writing, and would be taken for a program that
+      // holds them.
       await hold(async () => this.#replaced.close(await holders.heldAmong(this.#replaced.all)))
     } catch (error) {
-      warn('could not look for late lines', { room, error }) // the next start finds those that have a name
+      warn('could not look for late lines', { room, error }) // the next start finds the versions that have a name
     } finally {
       await this.#replaced.forget()
       removeIfEmpty(() => placeNow().versions)
@@ -248,6 +254,6 @@ function removeIfEmpty(directory: () => string): void {
   try {
     rmdirSync(directory())
   } catch {
-    // there is something in it, or nothing at all
+    // it is not empty, or it does not exist
   }
 }
