@@ -1,6 +1,6 @@
 /**
- * Files that a power cut finds either old or new: written whole, with the mtime set before anyone can see them, and made to last.
- * Knows system calls and their order, each of which waits for the disk: those that take long are made by a worker (disk.ts).
+ * Files that are either old or new after a power cut: written as a whole, with the mtime set before anyone can see them, and fsynced.
+ * Knows system calls and their order. They wait for the disk, so a worker makes those that take long (disk.ts).
  */
 import { hash } from 'node:crypto'
 import {
@@ -22,38 +22,40 @@ import { promisify } from 'node:util'
 import writeFileAtomic from 'write-file-atomic'
 import type { Timestamp } from '../../room/message.ts'
 
-/** An open file, as the system numbers it. Whoever has it closes it, by `closeFile`. */
+/** A file descriptor. Its owner closes it with `closeFile`. */
 export type Descriptor = number
 
-/** Closes a file away from this thread: where it was the last name of a version, that is removed from the disk now. */
+/**
+ * Closes a file in the thread pool: if a version has no name any more, the file system frees its blocks at this moment, which takes time.
+ */
 export const closeFile = promisify(close)
 
-/** What is asked about a file: what tells its states apart, and what its successor is to have as well. */
+/** The stats that tell states of a file apart, and those that its successor gets as well. */
 export type FileStats = Pick<
   BigIntStats,
   'dev' | 'ino' | 'mode' | 'uid' | 'gid' | 'size' | 'atimeNs' | 'mtimeNs' | 'ctimeNs' | 'birthtimeMs'
 >
 
-/** What is asked about an open file, as a plain object: it can be sent to another thread. */
+/** The stats of an open file as a plain object, which can be sent to another thread. */
 export function statsOf(fd: Descriptor): FileStats {
   const { dev, ino, mode, uid, gid, size, atimeNs, mtimeNs, ctimeNs, birthtimeMs } = fstatSync(fd, { bigint: true })
   return { dev, ino, mode, uid, gid, size, atimeNs, mtimeNs, ctimeNs, birthtimeMs }
 }
 
-/** What tells one state of a file from another. */
+/** Tells one state of a file from another. */
 export type Signature = string
 
-/** The ctime tells of a change that keeps size and mtime. */
+/** The ctime also shows a change that keeps the size and the mtime. */
 export function signatureOf({ dev, ino, size, mtimeNs, ctimeNs }: FileStats): Signature {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
 }
 
-/** A size and mtime: other than the ctime, they change only when something is written. */
+/** A file's size and mtime. Unlike the ctime, they do not change when a file is renamed or gets another name. */
 export function stateOfBytes({ size, mtimeNs }: FileStats): string {
   return `${size}:${mtimeNs}`
 }
 
-/** What is kept of bytes to know them again. */
+/** A length and a hash, to recognize bytes that are not kept. */
 export interface Digest {
   readonly length: number
   readonly hash: string
@@ -63,7 +65,7 @@ export function digestOf(bytes: Buffer): Digest {
   return { length: bytes.length, hash: hash('sha256', bytes, 'base64url') }
 }
 
-/** Where bytes stand in a file, and what is kept of them to know them again. */
+/** Where bytes are in a file, and their digest. */
 export interface Part extends Digest {
   readonly from: number
 }
@@ -77,28 +79,33 @@ export function beginsWith(bytes: Buffer, { length, hash: known }: Digest): bool
   return bytes.length >= length && hash('sha256', bytes.subarray(0, length), 'base64url') === known
 }
 
-/** An mtime in whole milliseconds: to the nearest, should a file system keep less than we set. */
+/** An mtime in whole milliseconds: the nearest, because a file system may store less than was set. */
 export function timestampOf(mtimeNs: bigint): Timestamp {
   return Number((mtimeNs + 500_000n) / 1_000_000n)
 }
 
 /**
- * A timestamp in the seconds that utimes takes. As a floating-point number they are exact to 240 ns only: 500 ns more, and `stat`, which
- * cuts off what it does not show, never shows the millisecond before.
+ * A timestamp in seconds, for utimes. A floating-point number of this size is exact to 240 ns only. So 500 ns are added: `stat` cuts digits
+ * off, and must never show the millisecond before.
  */
 function secondsOf(timestamp: Timestamp): number {
   return (timestamp + 0.000_5) / 1000
 }
 
-/** Whether an mtime is one that `secondsOf` gave: whole milliseconds, but for what is added there and what a file system loses. */
+/**
+ * Whether an mtime was made by `secondsOf`: whole milliseconds, apart from the 500 ns that are added there and what a file system loses.
+ */
 export function isWholeMs(mtimeNs: bigint): boolean {
   return mtimeNs % 1_000_000n < 1000n
 }
 
-/** Node ends the process when it is asked for 2 GiB or more in one read. */
+/** Node ends the process when one read is for 2 GiB or more. */
 const MOST_IN_ONE_READ = 2 ** 30
 
-/** Reads `length` bytes from `position`, or those that there are. The memory is theirs alone: it can be handed to another thread. */
+/**
+ * Reads `length` bytes from `position`, or fewer at the end of the file. The buffer has memory of its own, which can be transferred to a
+ * thread.
+ */
 export function readExactly(fd: Descriptor, position: number, length: number): Buffer {
   const buffer = Buffer.allocUnsafeSlow(length)
   let filled = 0
@@ -111,12 +118,12 @@ export function readExactly(fd: Descriptor, position: number, length: number): B
 }
 
 /**
- * Writes a new file that a power cut leaves whole, in a directory where nobody looks for it yet. Its mtime and atime are `mtime` from the
- * first moment on.
- * write-file-atomic names, syncs, renames and cleans up. The content is written in its hook instead of by it, because it leaves no
- * moment to set the mtime before the rename, and does not notice when a full disk takes only part of the bytes.
- * @param like the file whose place it is to take: it gets the same mode and owner
- * @returns the new file, open to read
+ * Writes a new file in a directory where nobody looks for it yet. It is complete after a power cut, and its mtime and atime are `mtime`
+ * from the beginning.
+ * write-file-atomic does the naming, fsync, rename and cleanup. The content is written in its hook, for two reasons: it gives no other
+ * moment to set the mtime before the rename, and it does not notice when a full disk takes only a part of the bytes.
+ * @param like the file that it will replace: it gets the same mode and owner
+ * @returns the new file, open for reading
  */
 export function writeVersion(path: string, bytes: Uint8Array, mtime: Timestamp, like: FileStats | undefined): Descriptor {
   let written: Descriptor | undefined
@@ -141,13 +148,16 @@ export function writeVersion(path: string, bytes: Uint8Array, mtime: Timestamp, 
   }
 }
 
-/** To read without a wait for a writer, should it be a pipe; and without a trace, where the system allows that: see sightings.ts. */
+/**
+ * O_NONBLOCK: to open a pipe does not wait for a writer. O_NOATIME, if the system allows it: a read does not change the atime
+ * (sightings.ts).
+ */
 const TO_READ = constants.O_RDONLY | constants.O_NONBLOCK
 const WITHOUT_TRACE = constants.O_NOATIME ?? 0
 
 /**
- * Opens a file to read, or returns undefined when there is none.
- * A link to a file that is not there is an error: what it stands for may come back, as with a disk that is not mounted.
+ * Opens a file for reading. @returns undefined when there is no file
+ * @throws the system's error, also for a link to a file that does not exist: that file may come back, as with a disk that is not mounted
  */
 export function openFile(path: string): Descriptor | undefined {
   try {
@@ -156,7 +166,7 @@ export function openFile(path: string): Descriptor | undefined {
     unlessMissing(error as NodeJS.ErrnoException)
     const named = lstatSync(path, { throwIfNoEntry: false })
     if (named?.isSymbolicLink()) throw error
-    return named ? openFile(path) : undefined // somebody has made it just now
+    return named ? openFile(path) : undefined // created just now
   }
 }
 
@@ -165,11 +175,11 @@ function openToRead(path: string): Descriptor {
     return openSync(path, TO_READ | WITHOUT_TRACE)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error
-    return openSync(path, TO_READ) // it belongs to somebody else
+    return openSync(path, TO_READ) // O_NOATIME is refused: the file has another owner
   }
 }
 
-/** Makes a directory within one that is there: one that somebody took away stays away, until they put it back. */
+/** Makes a directory in an existing one. If the parent was removed, that is an error: only a person puts it back. */
 export function makeDirectory(path: string): void {
   try {
     mkdirSync(path)
@@ -178,10 +188,13 @@ export function makeDirectory(path: string): void {
   }
 }
 
-/** How many times a directory of versions is made that others remove meanwhile. */
+/** How many times a directory of versions is made again, if others remove it each time. */
 const MOST_MADE = 3
 
-/** Does work in a directory of versions, which is made when it is missing: whoever lets go of a room removes it when it is empty. */
+/**
+ * Does work in a directory of versions. Makes the directory if it is missing, because a process that releases a room removes it when it is
+ * empty.
+ */
 export function inVersions<T>(directory: string, work: () => T): T {
   for (let made = 0; made < MOST_MADE; made++) {
     try {
@@ -195,12 +208,12 @@ export function inVersions<T>(directory: string, work: () => T): T {
   return work()
 }
 
-/** For `catch`: a file that is not there is no error. */
+/** For `catch`: a file that does not exist is no error. */
 export function unlessMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** Makes the names in a directory last. */
+/** Fsyncs the names in a directory. */
 export function syncDirectory(directory: string): void {
   const fd = openSync(directory, constants.O_RDONLY)
   try {

@@ -1,23 +1,23 @@
 /**
- * Puts a new version of a file in place, and nothing that somebody else put there meanwhile is overwritten: the two names are exchanged in
- * one step, and when what comes out is not what the version was made from, it gets its place back.
- * Knows two names and who stands there; knows nothing of rooms.
+ * Puts a new version of a file in place without overwriting a file that another program has put there in the meantime: the two names are
+ * exchanged in one step. If the file that comes out is not the one that the version was made from, it is exchanged back.
+ * Knows two names and the files that have them; knows nothing of rooms.
  */
 import { linkSync, lstatSync, openSync, closeSync, renameSync, unlinkSync, type BigIntStats } from 'node:fs'
 import { swapSync } from 'fs-native-extensions'
 
-/** What a system says whose files cannot be exchanged, or can have no second name. */
+/** The errors of a file system that cannot exchange two files, or cannot give a file a second name. */
 const CANNOT = new Set(['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'])
 
-/** Whether a file, which is found under this name at the moment, is the one that the version was made from. */
+/** Whether the file that has this name at the moment is the one that the version was made from. */
 export type IsAsRead = (stats: BigIntStats, path: string) => boolean
 
 /**
- * Exchanges a version with the file at `path`. A file system that cannot do that replaces the file, right behind a look at it: a file that
- * comes in these microseconds is overwritten there.
- * @returns what became of the version: `exchanged` (what was replaced has the version's name now), `replaced` (it has none), or `refused`:
- * nothing changed, because the file at `path` is another one. What has the version's name then is the version, or a file that its author
- * has just replaced by another.
+ * Exchanges a version with the file at `path`. A file system that cannot exchange replaces the file right after a check: a file that
+ * another program puts there in these microseconds is overwritten.
+ * @returns `exchanged`: the replaced file has the version's name now. `replaced`: it has no name. `refused`: nothing changed, because the
+ * file at `path` is another one. The version's name then belongs to the version, or to a file that its author replaced by another one at
+ * this moment.
  */
 export function exchange(version: string, path: string, isAsRead: IsAsRead): 'exchanged' | 'replaced' | 'refused' {
   let placed = statsOf(version)
@@ -27,12 +27,12 @@ export function exchange(version: string, path: string, isAsRead: IsAsRead): 'ex
       swapSync(version, path)
     } catch (error) {
       if (CANNOT.has(codeOf(error))) return replace(version, path, isAsRead)
-      if (codeOf(error) === 'ENOENT' && lstatSync(version, { throwIfNoEntry: false })) return 'refused' // the file at `path` was not there just now
+      if (codeOf(error) === 'ENOENT' && lstatSync(version, { throwIfNoEntry: false })) return 'refused' // there is no file at `path` now
       throw error
     }
     const out = statsOf(version)
     if (isExpected(out, version)) return times === 1 ? 'exchanged' : 'refused'
-    const { ino } = placed // what was put there: if it comes out again, all is as it was
+    const { ino } = placed // the file that was put in place: if it comes out again, both names are as before
     isExpected = (stats) => stats.ino === ino
     placed = out
   }
@@ -45,7 +45,7 @@ function replace(version: string, path: string, isAsRead: IsAsRead): 'replaced' 
   return 'replaced'
 }
 
-/** Gives a version its name where no file is. @returns whether it has it: not when there is a file now */
+/** Gives a version its name, if no file has that name. @returns false if there is a file now */
 export function place(version: string, path: string): boolean {
   try {
     linkSync(version, path)
@@ -58,7 +58,10 @@ export function place(version: string, path: string): boolean {
   }
 }
 
-/** Where a file has one name only: whoever makes one just now finds an empty file, and what they write there is a late line. */
+/**
+ * For a file system where a file has only one name: makes an empty file, then replaces it. What another program writes to the empty file is
+ * lost.
+ */
 function placeByRename(version: string, path: string): boolean {
   try {
     closeSync(openSync(path, 'ax'))

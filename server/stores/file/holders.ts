@@ -1,6 +1,6 @@
 /**
- * Which files other programs have open for writing: a program that keeps a room's file open goes on writing to it when another file has taken
- * its name. Linux tells it of the programs of the server's own user, and of all to root; elsewhere nobody can say.
+ * Which files other programs have open for writing: a program that keeps a room's file open goes on writing to it after another file took
+ * its name. Linux shows the programs of the server's own user, and all programs to root. Other systems show nothing.
  */
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
 import { getuid, pid, platform } from 'node:process'
@@ -10,48 +10,51 @@ import { sharing } from '../../sharing.ts'
 
 const PROC = '/proc'
 
-/** What the kernel adds to the path of a file that has no name any more. */
+/** The kernel adds this to the path of a file that has no name any more. */
 const UNNAMED = / \(deleted\)$/
 
-/** In the flags of an open file: `O_WRONLY` or `O_RDWR`, and `O_APPEND`, with which nothing can be written but at the end. */
+/** Flags of an open file: `O_WRONLY` or `O_RDWR`; and `O_APPEND`, with which a program can only write at the end. */
 const WRITES = 0o3
 const APPENDS = 0o2000
 
-/** One file, whatever its name. */
+/** Identifies a file, whatever its name is. */
 export type FileKey = string
 
 export function fileKeyOf({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): FileKey {
   return `${dev}:${ino}`
 }
 
-/** A look may take one part in so many of the time, if it can wait; or in so few, where somebody who made an edit waits for it. */
+/**
+ * After a look there is a pause, so many times as long as the look: `REST` for a caller that can wait, `SHORT_REST` for an edit that waits
+ * for the answer.
+ */
 const REST = 50
 const SHORT_REST = 5
 
-/** Descriptors that are looked at in a row. */
+/** Descriptors that are checked without a pause for other work. */
 const IN_A_ROW = 200
 
-/** A file that is asked for, and the descriptor by which it is open here: that one does not count. */
+/** A file to check, and the descriptor by which this process has it open: that one does not count. */
 export interface Held {
   readonly key: FileKey
   readonly fd: number
 }
 
-/** How a file is open for writing: by programs that can only add to it, or by one that can write over it. */
+/** How a file is open for writing: only by programs that can append, or also by one that can overwrite. */
 type Use = 'added to' | 'written over'
 
 export class Holders {
   #wanted: Held[] = []
   #held: ReadonlyMap<FileKey, Use> = new Map()
-  /** When the last look ended (monotonic), and how long it took. */
+  /** When the last look ended (monotonic), and how many milliseconds it took. */
   #last = { end: -Infinity, took: 0 }
 
-  /** Whether the last look was long enough ago for another one, for whoever can wait. */
+  /** Whether another look may be made, for a caller that can wait. */
   get isRested(): boolean {
     return this.#hasRested(REST)
   }
 
-  /** The same, where somebody waits. */
+  /** The same, for an edit that waits for the answer. */
   get isRestedForEdit(): boolean {
     return this.#hasRested(SHORT_REST)
   }
@@ -60,13 +63,16 @@ export class Holders {
     return performance.now() >= this.#last.end + rest * this.#last.took
   }
 
-  /** Whether all who write to such a file can be seen: they are the server's own, or it is root. A file's writer is its owner, in most cases. */
+  /**
+   * Whether all programs that write to such a file can be seen: the server is root or owns the file. In most cases, the owner writes a
+   * file.
+   */
   sees({ uid }: Pick<BigIntStats, 'uid'>): boolean {
     const own = getuid?.()
     return platform === 'linux' && (own === 0 || BigInt(own ?? -1) === uid)
   }
 
-  /** Those of these files that are open for writing. One look for all who ask before it begins. */
+  /** Those of the files that are open for writing. Calls that come before a look begins share it. */
   async heldAmong(files: readonly Held[]): Promise<ReadonlySet<FileKey>> {
     if (files.length === 0) return new Set()
     this.#wanted.push(...files)
@@ -74,7 +80,7 @@ export class Holders {
     return new Set(this.#held.keys())
   }
 
-  /** Whether a program has this file open that can write over what is in it. */
+  /** Whether a program that can overwrite this file has it open. */
   async mayBeWrittenOver(file: Held): Promise<boolean> {
     this.#wanted.push(file)
     await this.#look()
@@ -102,9 +108,9 @@ async function heldAmong(files: readonly Held[]): Promise<ReadonlyMap<FileKey, U
     const isSelf = process === String(pid)
     const descriptors = namesIn(`${PROC}/${process}/fd`).filter((descriptor) => !(isSelf && ours.has(descriptor)))
     looked += descriptors.length
-    if (looked > BUDGETS.descriptors) return new Map(files.map(({ key }) => [key, 'added to'])) // nobody can say in time: better one too many
+    if (looked > BUDGETS.descriptors) return new Map(files.map(({ key }) => [key, 'added to'])) // too many to check: take all as held
     for (const [i, descriptor] of descriptors.entries()) {
-      if (i % IN_A_ROW === 0) await turn() // posts come between
+      if (i % IN_A_ROW === 0) await turn() // lets posts run in between
       const key = keyAt(process, descriptor, paths)
       const use = key !== undefined && wanted.has(key) ? useOf(process, descriptor) : undefined
       if (key !== undefined && use && held.get(key) !== 'written over') held.set(key, use)
@@ -113,7 +119,7 @@ async function heldAmong(files: readonly Held[]): Promise<ReadonlyMap<FileKey, U
   return held
 }
 
-/** The names in a directory that may be gone, or not to be read by us. */
+/** The names in a directory; none if it does not exist any more, or may not be read. */
 function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -123,8 +129,8 @@ function namesIn(directory: string): string[] {
 }
 
 /**
- * The file that a descriptor stands for. Its path is asked first: to ask for the file itself may take for ever on a disk that is away, and only
- * one without a name, below a directory of versions, or at one of these paths can be of those that are looked for.
+ * The file of a descriptor. Its path is checked first, because a stat can block for ever on a disk that does not answer. Only a file
+ * without a name, a file below a directory of versions, or a file with one of these paths can be one that is looked for.
  */
 function keyAt(process: string, descriptor: string, paths: ReadonlySet<string | undefined>): FileKey | undefined {
   const path = pathAt(process, descriptor)
@@ -132,11 +138,11 @@ function keyAt(process: string, descriptor: string, paths: ReadonlySet<string | 
   try {
     return fileKeyOf(statSync(`${PROC}/${process}/fd/${descriptor}`, { bigint: true }))
   } catch {
-    return undefined // closed meanwhile
+    return undefined // closed in the meantime
   }
 }
 
-/** The path of an open file, as the kernel tells it; undefined where it is closed meanwhile, or not ours to see. */
+/** The path of an open file; undefined if it was closed in the meantime, or if this process may not see it. */
 function pathAt(process: string, descriptor: string | number): string | undefined {
   try {
     return readlinkSync(`${PROC}/${process}/fd/${descriptor}`)

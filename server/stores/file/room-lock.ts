@@ -1,8 +1,8 @@
 /**
- * One room's lock between processes, and what a room's file cannot tell: when it was last edited by hand, what was known of it then, and where
- * the room stood before its file was changed while no process ran.
- * Both live in `.roomfile/<room>`, outside the level that is watched. The lock is the kernel's: it ends with the process that held it.
- * Knows nothing of what is done under it.
+ * A room's lock between processes, and what the room's file cannot tell: when it was last edited by hand, what was known of it then, and
+ * where the room stood before its file was changed while no process ran.
+ * Both are in `.roomfile/<room>`, in a directory that is not watched. The kernel keeps the lock: it ends with the process that holds it.
+ * Knows nothing of what is done under the lock.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -14,21 +14,21 @@ import type { Timestamp } from '../../room/message.ts'
 import { disk } from './disk.ts'
 import { makeDirectory, unlessMissing, type Descriptor } from './durable.ts'
 
-/** A fixed width, so that writing it anew is one write of a few bytes. */
+/** A fixed width, so that one small write replaces a number. */
 const DIGITS = 16
 const LINE = DIGITS + 1
 
-/** The lines of an edit come first, those of the standing behind them. */
+/** First the lines of the edit, then those of the standing. */
 const EDIT_LINES = 3
 const LINES = 5
 
-/** An edit by hand, as the process that took it in wrote it down. */
+/** An edit by hand, as recorded by the process that took it in. */
 export interface NotedEdit {
-  /** The timestamp that the room got by it; 0 if there was none. */
+  /** The timestamp that the edit gave to the room; 0 if there was no edit. */
   readonly edited: Timestamp
-  /** Up to which message that process knew the room: what others were told after that, it could neither put back nor keep. */
+  /** The newest message that this process knew. It could not put back or keep aside later ones, of which only others know. */
   readonly known: Timestamp
-  /** The edit that was written down before. */
+  /** The edit that was recorded before this one. */
   readonly before: Timestamp
 }
 
@@ -36,12 +36,12 @@ export interface Note extends NotedEdit {
   readonly standing: Standing
 }
 
-/** What was done under a lock. */
+/** The result of work under a lock. */
 export interface Held<T> {
   readonly result: T
 }
 
-/** Attempts to hold a lock again and again, for so many milliseconds. @throws RoomfileError `room_busy` */
+/** Tries to take a lock until it succeeds, for so many milliseconds. @throws RoomfileError `room_busy` */
 export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, timeoutMs: number): Promise<T> {
   const end = performance.now() + timeoutMs
   for (;;) {
@@ -57,13 +57,13 @@ export class RoomLock {
   readonly #timeoutMs: number
   readonly #opened: () => void
   #fd: Descriptor | undefined
-  /** Where `#fd` was opened. */
+  /** The path of the open file `#fd`. */
   #path = ''
 
   /**
-   * @param locate where the lock's file is at the moment
+   * @param locate returns the present path of the lock's file
    * @param timeoutMs milliseconds that another process may hold the lock before `hold` fails
-   * @param opened called each time that the lock's file is needed, and open from then on until `close`
+   * @param opened called each time the lock was taken: its file stays open from then on, until `close`
    */
   constructor(locate: () => string, timeoutMs: number, opened: () => void = () => {}) {
     this.#locate = locate
@@ -71,12 +71,12 @@ export class RoomLock {
     this.#opened = opened
   }
 
-  /** Runs `work` while no other process may. One at a time within a process, too: the caller sees to that. @throws RoomfileError `room_busy` */
+  /** Runs `work` while this process has the lock. The caller must not call it twice at the same time. @throws RoomfileError `room_busy` */
   hold<T>(work: () => Promise<T>): Promise<T> {
     return untilHeld(() => this.attempt(work), this.#timeoutMs)
   }
 
-  /** Runs `work` if no other process has the lock at this moment. @returns undefined if one has */
+  /** Runs `work` if no other process has the lock now. @returns undefined if one has */
   async attempt<T>(work: () => Promise<T>): Promise<Held<T> | undefined> {
     const fd = this.#lock()
     if (fd === undefined) return undefined
@@ -87,7 +87,7 @@ export class RoomLock {
     }
   }
 
-  /** Its few system calls are made here: none of them waits for a disk, or for another process. */
+  /** These few system calls are made on this thread, because they wait neither for the disk nor for another process. */
   #lock(): Descriptor | undefined {
     for (;;) {
       const fd = (this.#fd ??= this.#open())
@@ -96,7 +96,7 @@ export class RoomLock {
         this.#opened()
         return fd
       }
-      this.close() // somebody removed the lock's file, or the room lies elsewhere now: others would lock another one
+      this.close() // the file was removed, or the room is elsewhere now: others use another lock
     }
   }
 
@@ -106,7 +106,7 @@ export class RoomLock {
     return openSync(this.#path, constants.O_RDWR | constants.O_CREAT)
   }
 
-  /** @throws the system's error where nobody can say: then the lock is free again */
+  /** @throws the system's error when this cannot be checked; the lock is released first */
   #isStillCurrent(fd: Descriptor): boolean {
     try {
       const named = statSync(this.#path, { throwIfNoEntry: false })
@@ -117,24 +117,24 @@ export class RoomLock {
     }
   }
 
-  /** Where the lock is that was held last. */
+  /** The path of the lock's file that was opened last. */
   get path(): string {
     return this.#path
   }
 
-  /** Whether anything was ever written down of the room. */
+  /** Whether anything was ever recorded about the room. */
   exists(): boolean {
     return statSync(this.#locate(), { throwIfNoEntry: false }) !== undefined
   }
 
-  /** What was written down of the room. It may change unless we hold the lock. */
+  /** What is recorded about the room. It may change at any time, unless the caller has the lock. */
   read(): Note {
     const text = this.#fd === undefined ? textAt(this.#locate()) : startOf(this.#fd)
     const [edited = 0, known = Infinity, before = 0, timestamp = 0, dropped = 0] = Array.from({ length: LINES }, (_, n) => lineAt(text, n))
     return { edited, known, before, standing: { timestamp, dropped } }
   }
 
-  /** Writes down an edit, to survive a restart, and for other processes. Only under the lock. */
+  /** Records an edit, for other processes and for the time after a restart. Only under the lock. */
   async writeEdit({ edited, known, before }: NotedEdit): Promise<void> {
     if (this.#fd === undefined) return
     writeSync(this.#fd, asLines(edited, known, before), 0)
@@ -142,8 +142,8 @@ export class RoomLock {
   }
 
   /**
-   * Writes down where the room stands, once its file says so. It is not made to last: one that a kill or a power cut left older than the file
-   * is not believed. One synchronous write of a few microseconds: it is part of each commit. Only under the lock.
+   * Records the room's standing, after its file says the same. There is no fsync: if a kill or a power cut leaves a standing that is older
+   * than the file, it is not used. One synchronous write of a few microseconds, because it is part of each commit. Only under the lock.
    */
   writeStanding({ timestamp, dropped }: Standing): void {
     if (this.#fd !== undefined) writeSync(this.#fd, asLines(timestamp, dropped), EDIT_LINES * LINE)
@@ -160,7 +160,7 @@ function asLines(...timestamps: readonly Timestamp[]): string {
   return timestamps.map((timestamp) => `${String(timestamp).padStart(DIGITS, '0')}\n`).join('')
 }
 
-/** The number in a line, undefined where it was never written. */
+/** The number in a line; undefined if it was never written. */
 function lineAt(text: string, n: number): number | undefined {
   const digits = text.slice(n * LINE, n * LINE + DIGITS)
   return /^\d{16}$/.test(digits) ? Number(digits) : undefined

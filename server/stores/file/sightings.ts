@@ -1,7 +1,7 @@
 /**
- * Up to which message somebody may have seen a room's file. Each version of it is given an mtime and the same atime; the first who reads it
- * moves the atime (Linux: relatime). So of a version whose atime stands where it was put it is known that nobody has read it, and whoever
- * saves an older copy over it has not seen what was new in it. Our own reads move no atime, where the system allows that.
+ * Up to which message somebody may have seen a room's file. Each version gets an mtime and the same atime, and the first read changes the
+ * atime (Linux: relatime). So if a version still has the atime that it was given, nobody has read it, and a person who saves an older copy
+ * over it has not seen the new messages in it. Reads by this server do not change the atime, if the system allows that.
  */
 import { fstatSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,12 +12,12 @@ import type { Times } from '../../times.ts'
 import { inVersions, type Descriptor, type FileStats } from './durable.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** The kernel's clock, which says when a file was made, is behind by less than this. */
+/** A file's birth time comes from a clock of the kernel that is late by less than this. */
 const CLOCK_TICK_MS = 10
 
 export class Sightings {
   readonly #times: Pick<Times, 'backup'>
-  /** At first nothing is known: all may have been seen. */
+  /** At first nothing is known: everything may have been seen. */
   #upTo: Timestamp = Infinity
   #version: { readonly stats: FileStats; readonly timestamp: Timestamp } | undefined
 
@@ -26,9 +26,9 @@ export class Sightings {
   }
 
   /**
-   * Another version stands there from now on.
-   * @param before the newest timestamp of the room before this version: what others committed between it and the version that was known may
-   * have been seen
+   * Another version is in place from now on.
+   * @param before the newest timestamp of the room before this version: messages that others committed between the known version and this
+   * one may have been seen
    */
   begin(stats: FileStats, timestamp: Timestamp, before: Timestamp): void {
     const known = this.#version?.timestamp
@@ -37,17 +37,19 @@ export class Sightings {
     if (stats.atimeNs !== stats.mtimeNs) this.saw(timestamp)
   }
 
-  /** Looks at the version that stands there, or that has stood there until just now. */
+  /** Checks the atime of the version that is in place, or was in place until now. */
   look(fd: Descriptor): void {
     const stats = fstatSync(fd, { bigint: true })
     if (this.#version && stats.atimeNs !== this.#version.stats.atimeNs) this.saw(this.#version.timestamp)
   }
 
   /**
-   * Up to which message whoever wrote a file has seen the room. What came after a new file was made, its author cannot know; nor can they know
-   * what is only in versions that nobody has read, where the file shares lines with the room. (One that shares none was made for itself:
-   * `echo only >`.) An older mtime, or a file that was made long ago, says that an earlier state is put back on purpose.
-   * @param before the version that was known before, open, if it still is
+   * Up to which message the author of a file has seen the room. The author cannot have seen messages that came after the new file was made,
+   * nor messages that are only in versions that nobody has read. The latter is used only if the file and the room have a line in common: a
+   * file without one (`echo only >`) was not made from the room. If the file has an older mtime, or was made long ago, somebody restores an
+   * earlier state on purpose.
+   * @param before the descriptor of the version that was known before, if it is still open
+   * @returns Infinity if the author may have seen everything
    */
   by(
     { stats, mtime, place: { versions } }: Snapshot,
@@ -69,7 +71,7 @@ export class Sightings {
     return tellsOfReads(versions) ? Math.min(byBirth, this.#upTo) : byBirth
   }
 
-  /** Somebody has seen the room up to here. */
+  /** Somebody has seen the room up to this timestamp. */
   saw(timestamp: Timestamp): void {
     this.#upTo = Math.max(this.#upTo, timestamp)
   }
@@ -78,7 +80,7 @@ export class Sightings {
 /** A time long ago, in seconds. */
 const PAST_S = 1
 
-/** Whether a file system tells that a file was read, tried out in one of its directories. Where nothing can be written, it does not. */
+/** Whether a file system changes the atime when a file is read. This is tried in one of its directories; if that is not writable: false. */
 function tellsOfReads(directory: string): boolean {
   const path = join(directory, `read-${process.pid}-${Math.random().toString(36).slice(2)}`)
   try {

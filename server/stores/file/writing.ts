@@ -1,6 +1,6 @@
 /**
- * What somebody is writing to a room's file at the moment, and when it is at its end: when the file was left alone for a moment, and no program
- * has it open any more that can write over it. A program that can only add to it (`>>`) may keep it open for ever, and is not waited for.
+ * An edit of a room's file that is being written, and when it is complete: when the file has not changed for a moment, and no program that
+ * can overwrite it has it open. A program that can only append (`>>`) may keep the file open for ever, and is not waited for.
  */
 import { statSync } from 'node:fs'
 import type { Times } from '../../times.ts'
@@ -12,13 +12,13 @@ interface UnderWay {
   /** When it was first seen (monotonic). */
   readonly began: number
   signature: Signature
-  /** Since when the file is in this state (monotonic). */
+  /** When the file was first seen in this state (monotonic). */
   since: number
-  /** Whether a program had the file open when that was asked last. */
+  /** Whether a program that can overwrite the file had it open at the last check. */
   isHeld: boolean
-  /** Whether its writer was done with this state; undefined while that was not asked. */
+  /** Whether its writer is done with this state; undefined if that was not checked. */
   isDone: boolean | undefined
-  /** Whether that can be known. */
+  /** Whether that can be checked. */
   canAsk: boolean
 }
 
@@ -36,12 +36,12 @@ export class Writing {
     return this.#underWay !== undefined
   }
 
-  /** What was written is taken in. */
+  /** The edit was taken in. */
   end(): void {
     this.#underWay = undefined
   }
 
-  /** Whether the file has stayed in one state for a moment. @param changedAt its mtime, where that can be believed */
+  /** Whether the file has stayed in one state for a moment. @param changedAt its mtime, if that can be trusted */
   isQuiet({ signature }: Snapshot, changedAt = Infinity): boolean {
     const now = performance.now()
     const fresh = { signature, since: now, isDone: undefined, canAsk: false }
@@ -51,8 +51,8 @@ export class Writing {
   }
 
   /**
-   * Whether it is known that its writer is done, before the file is quiet: no program has it open to write any more. A file that took the place
-   * of another was whole by then (`sed -i`, `mv`, most editors); one that is written in place may be opened again at once for more.
+   * Whether the writer is known to be done before the file is quiet: no program has it open for writing. A file that replaced another one
+   * was complete then (`sed -i`, `mv`, most editors). A file that is written in place may be opened again at once, for more.
    */
   async isDone({ place, fd, stats, signature }: Snapshot, tookPlace: boolean): Promise<boolean> {
     const underWay = this.#underWay
@@ -66,7 +66,7 @@ export class Writing {
     return underWay.isDone
   }
 
-  /** Milliseconds after which it is worth to look again. */
+  /** Milliseconds until another look can bring a new answer. */
   get nextLook(): number {
     const { quiet, released } = this.#times
     const { since = 0, isDone, canAsk = false } = this.#underWay ?? {}
@@ -75,7 +75,10 @@ export class Writing {
     return canAsk && isDone === undefined ? Math.min(left, released) : left
   }
 
-  /** Whether a program has the file open to write over it, for some seconds at most. The first answer is of now, those after it as the pace allows. */
+  /**
+   * Whether a program that can overwrite the file has it open. After `times.edit` the answer is no in any case. A positive answer is used
+   * again until `Holders` may look again.
+   */
   async isHeld({ fd, stats }: Snapshot): Promise<boolean> {
     const underWay = this.#underWay
     if (!underWay || underWay.isDone || fd === undefined || !stats || performance.now() - underWay.began >= this.#times.edit) return false
