@@ -1,6 +1,6 @@
 /**
- * Rooms in memory: the rules without a disk. It is gone with the process, and nobody else can write to it.
- * The floor that benchmarks measure the file store against, and a second witness for the store contract.
+ * Rooms in memory: the same rules without a disk. They are gone when the process ends, and no other program can write to them.
+ * Benchmarks compare the file store with it, and it is a second store for the test of the contract.
  */
 import { randomBytes } from 'node:crypto'
 import { commit, EMPTY, type Backlog, type Limits } from '../room/backlog.ts'
@@ -10,11 +10,11 @@ import { LOBBY, type RoomName } from '../room/room-name.ts'
 import type { Store } from './store.ts'
 import { KEY_BYTES } from './file/secret.ts'
 
-/** @param maxRooms rooms that there may be before no post makes another one */
+/** @param maxRooms when there are so many rooms, no post makes another one */
 export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
   const rooms = new Map<RoomName, Backlog>()
   const secret = randomBytes(KEY_BYTES)
-  /** One copy for all who ask, however slowly they take it. */
+  /** All callers share one copy, however slowly their clients read it. */
   const files = new WeakMap<Backlog, Buffer>()
   const bytesOf = (backlog: Backlog): Buffer => {
     const bytes = files.get(backlog) ?? Buffer.from(backlog.messages.map((message) => `${lineOf(message)}\n`).join(''))
@@ -43,7 +43,7 @@ export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
     secret: () => Promise.resolve(secret),
     watch() {},
     isAt: (room, timestamp) => Promise.resolve((rooms.get(room) ?? EMPTY).timestamp === timestamp),
-    letGo() {}, // here is the only place that they are
+    letGo() {}, // they could not be read again
     release: () => Promise.resolve(),
     check: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -1,6 +1,6 @@
 /**
- * The directory `aside`: what was in a room and could not stay there, each in a file of its own.
- * Knows names, and which files are removed after a while. What is kept, and why, is decided in committer.ts and versions.ts.
+ * The directory `aside`: what could not stay in a room, in one file each time.
+ * Knows names, and which files are removed after a while; committer.ts and versions.ts decide what is kept, and why.
  */
 import { constants } from 'node:fs'
 import { copyFile, link, lstat, open, readdir, realpath, unlink, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { makeDirectory, unlessMissing } from './durable.ts'
 
 export interface AsideOptions {
   readonly directory: string
-  /** Milliseconds for which lines that an edit removed are kept: Infinity is for ever, 0 is not at all. */
+  /** Milliseconds for which lines that an edit removed are kept. Infinity: for ever. 0: not at all. */
   readonly keepMs: number
   readonly times?: Pick<Times, 'expire'>
   readonly warn: Warn
@@ -22,7 +22,7 @@ export interface AsideOptions {
 /** 30 days. */
 export const KEEP_REMOVED_MS = 2_592_000_000
 
-/** The name of a file of removed lines: the room, when they were removed, and a number where that name was taken. */
+/** The name of a file of removed lines: the room, when they were removed, and a number if that name was taken. */
 const REMOVED = /^(.+)\.removed-\d{1,16}(?:\.[1-9]\d*)?\.jsonl$/
 
 export class Aside {
@@ -34,7 +34,7 @@ export class Aside {
     this.#options = options
   }
 
-  /** Removes what is too old, now and then every few hours. */
+  /** Removes what is too old: now, and every few hours. */
   start(): void {
     this.#timer ??= setInterval(() => void this.expire(), (this.#options.times ?? TIMES).expire).unref()
     void this.expire()
@@ -46,10 +46,11 @@ export class Aside {
   }
 
   /**
-   * Keeps bytes, or a file as it is, under a name that nothing has yet. A file is kept by a second name for its inode: at no cost, and with
-   * all that may still be written to it. Nothing is left of what fails, because whoever tries again would leave another one each time.
+   * Keeps bytes, or a file unchanged, under a name that is not used yet. A file is kept by a hard link, which costs nothing and includes
+   * what is still written to the file. If this fails, nothing is left behind, because each new try would leave another file.
    * @param what bytes, or the path of a file
-   * @returns the path of what was kept, which is on the disk by then
+   * @returns the path of what was kept; it is fsynced
+   * @throws the system's error
    */
   async keep(name: string, what: Buffer | string): Promise<string> {
     const { directory } = this.#options
@@ -69,24 +70,25 @@ export class Aside {
   }
 
   /**
-   * Keeps bytes of a room, or a file, and says so in the log.
-   * @param timestamp part of its name: of the room, or of now
+   * Keeps bytes of a room, or a file, and logs a warning.
+   * @param why the text of the warning
+   * @param timestamp part of the name: the room's timestamp, or the time now
    */
   async keepAndTell(room: string, what: Buffer | string, why: string, timestamp: Timestamp = Date.now()): Promise<void> {
     this.#options.warn(why, { room, copy: await this.keep(`${room}-${timestamp}`, what) })
   }
 
   /**
-   * Keeps lines that an edit removed. `cat <file> >> <room>.jsonl` says them again.
-   * @param timestamp of the room after the edit
-   * @returns the path of the file; undefined when there are no lines, or they are not kept
+   * Keeps lines that an edit removed. `cat <file> >> <room>.jsonl` posts them again.
+   * @param timestamp the room's timestamp after the edit
+   * @returns the path of the file; undefined when there are no lines, or when they are not to be kept
    */
   async keepRemoved(room: string, timestamp: Timestamp, lines: readonly string[]): Promise<string | undefined> {
     if (this.#options.keepMs === 0 || lines.length === 0) return undefined
     return this.keep(`${room}.removed-${timestamp}`, Buffer.from(lines.map((line) => `${line}\n`).join('')))
   }
 
-  /** Removes files of removed lines that are too old, and nothing else: what could not stay in a room is kept for ever. Throws nothing. */
+  /** Removes files of removed lines that are too old, and nothing else: what could not stay in a room is kept for ever. Does not throw. */
   expire(): Promise<void> {
     return (this.#expiring ??= this.#expire().finally(() => (this.#expiring = undefined)))
   }
@@ -106,10 +108,10 @@ export class Aside {
   }
 }
 
-/** Bytes that a file's name may have. */
+/** The longest name of a file, in bytes. */
 const MOST_BYTES = 255
 
-/** A file's name: of one that is too long the end of the room's is left out. */
+/** The name of a file. If it is too long, the end of the room's name is left out. */
 function shortened(name: string, ending: string): string {
   const [, room = name, mark = ''] = /^(.*?)((?:\.removed)?-\d+)$/su.exec(name) ?? []
   const letters = Array.from(room)
@@ -133,7 +135,7 @@ async function writeNew(path: string, bytes: Buffer): Promise<boolean> {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    await unlink(path).catch(unlessMissing) // a part of it, where the disk is full
+    await unlink(path).catch(unlessMissing) // a full disk takes only a part
     throw error
   }
 }
@@ -141,13 +143,13 @@ async function writeNew(path: string, bytes: Buffer): Promise<boolean> {
 /** @returns whether the name was free */
 async function linkOrCopy(from: string, path: string): Promise<boolean> {
   try {
-    await link(await realpath(from), path) // what a link leads to, and not the link
+    await link(await realpath(from), path) // the file that a link leads to, not the link
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
   }
   try {
-    await copyFile(from, path, constants.COPYFILE_EXCL) // a file system without hard links
+    await copyFile(from, path, constants.COPYFILE_EXCL) // the file system has no hard links
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -155,7 +157,7 @@ async function linkOrCopy(from: string, path: string): Promise<boolean> {
   }
 }
 
-/** Makes a file last, or the names in a directory. */
+/** Fsyncs a file, or the names in a directory. */
 async function sync(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {

@@ -1,6 +1,6 @@
 /**
- * Watches the directory of the rooms as a whole: which file something happened to, or that nobody can say which.
- * Knows chokidar, and when its word is not enough: no more watches to be had, the directory taken away or put back. Knows no rooms.
+ * Watches the directory of the rooms as a whole: reports which file may have changed, or that any file may have.
+ * Knows chokidar, and when it is not enough: the system has no more file watches, or the directory is removed or put back. Knows no rooms.
  */
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { watch as watchFiles, type FSWatcher } from 'chokidar'
@@ -9,9 +9,9 @@ import type { Warn } from '../../warn.ts'
 
 export interface DirectoryWatchOptions {
   readonly directory: string
-  /** Which paths in it are worth an event. */
+  /** Which paths in the directory are worth an event. */
   readonly concerns: (path: string) => boolean
-  /** Something happened to the file at `path`; without a path, something may have happened to any. A hint. */
+  /** The file at `path` may have changed; without a path, any file may have. A hint. */
   readonly happened: (path?: string) => void
   readonly times: Times
   readonly warn: Warn
@@ -20,11 +20,11 @@ export interface DirectoryWatchOptions {
 export class DirectoryWatch {
   readonly #options: DirectoryWatchOptions
   #watcher: FSWatcher | undefined
-  /** The inode that is watched, or was tried last; undefined while there is no directory. */
+  /** The inode that is watched, or that could not be watched; undefined while there is no directory. */
   #inode: bigint | undefined
-  /** That directory, held open: a directory made in its place cannot get the same inode's number. */
+  /** The directory, held open: a directory that is made in its place cannot get the same inode number. */
   #handle: FileHandle | undefined
-  /** When a watch that failed is tried again (monotonic). */
+  /** When a failed watch is tried again (monotonic). */
   #retryAt = Infinity
   #looking: Promise<void> = Promise.resolve()
   readonly #timer: NodeJS.Timeout
@@ -35,7 +35,7 @@ export class DirectoryWatch {
     this.#timer.unref()
   }
 
-  /** Makes sure of the watch. Once it resolves, every change from then on is noticed, by an event or by looking. */
+  /** Makes sure that the directory is watched. After it resolves, no change is missed: there is an event, or a regular look. */
   look(): Promise<void> {
     return (this.#looking = this.#looking
       .then(() => this.#look())
@@ -80,21 +80,21 @@ export class DirectoryWatch {
       ignoreInitial: true,
       ignored: (path) => path !== directory && !concerns(path),
     })
-    // `raw` comes at once, `all` knows more ways to notice: either is only a hint.
+    // `raw` comes at once, `all` notices more changes. Both are only hints.
     watcher.on('raw', (_event, path) => happened(path ?? undefined))
     watcher.on('all', (_event, path) => happened(path))
     this.#watcher = watcher
     await new Promise<void>((resolve) => {
       watcher.once('ready', resolve)
       watcher.on('error', (error) => {
-        if (isOfOneFile(error, directory)) return // the others are watched
+        if (isOfOneFile(error, directory)) return // the other files are still watched
         if (this.#watcher === watcher) void this.#giveUp(error)
         resolve()
       })
     })
   }
 
-  /** Goes on without a watch: rooms are looked at several times a second, until one can be had again. */
+  /** Goes on without a watch: until one can be had again, rooms are looked at several times a second. */
   async #giveUp(error: unknown): Promise<void> {
     this.#options.warn(
       `cannot watch the directory for changes: its files are looked at every ${this.#options.times.directoryLook} ms instead`,
@@ -106,7 +106,7 @@ export class DirectoryWatch {
   }
 }
 
-/** What may be wrong with a single file: a link in a circle or through a file, no right to follow it. */
+/** Errors that concern a single file: a link in a circle, a link through a file, no permission to follow a link. */
 const OF_ONE_FILE = new Set(['ELOOP', 'ENOTDIR', 'EACCES', 'EPERM'])
 
 function isOfOneFile(error: unknown, directory: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * Rooms as files: `<room>.jsonl` in one directory, watched as a whole.
- * Knows which names are rooms, and that something happened to a file. What happened is found out in room-file.ts.
+ * Rooms as files: `<room>.jsonl` in one directory, which is watched as a whole.
+ * Knows which names are rooms, and that a file may have changed; room-file.ts finds out what has changed.
  */
 import { existsSync, statSync } from 'node:fs'
 import { access, constants, mkdir, readdir, statfs } from 'node:fs/promises'
@@ -28,22 +28,22 @@ import type { Warn } from '../../warn.ts'
 
 const ENDING = '.jsonl'
 
-/** Below the directory, where nothing is watched: what could not stay in its file. */
+/** A directory below, which is not watched: what could not stay in a room's file. */
 const ASIDE = 'aside'
 
 export interface FileStoreOptions {
   readonly directory: string
   readonly limits: Limits
-  /** Rooms that there may be before no post makes another one. @default Infinity */
+  /** When there are so many rooms, no post makes another one. @default Infinity */
   readonly maxRooms?: number
-  /** Milliseconds for which what an edit removed is kept aside. @default 30 days */
+  /** Milliseconds for which lines that an edit removed are kept aside. @default 30 days */
   readonly asideMs?: number
   readonly times?: Times
   readonly warn: Warn
 }
 
 /**
- * Opens a directory of rooms; makes it if it is not there.
+ * Opens a directory of rooms, and makes it if it does not exist.
  * @throws the system's error when the directory cannot be made or written to
  */
 export async function fileStore(options: FileStoreOptions): Promise<Store> {
@@ -63,20 +63,20 @@ class FileStore implements Store {
   readonly #index: RoomIndex
   readonly #aside: Aside
   readonly #misnamed: Misnamed
-  /** Rooms that a post is making just now. */
+  /** Rooms that a post is making now. */
   readonly #making = new Set<RoomName>()
-  /** Rooms in service that nobody ever wrote to: of these nothing else is kept. */
+  /** Rooms in use that nobody has written to yet: nothing else is kept of them. */
   readonly #empty = new Set<RoomName>()
-  /** Rooms that nobody uses, of which programs hold versions that were replaced. */
+  /** Rooms that nobody uses, but of which programs hold replaced versions. */
   readonly #resting = new Set<RoomName>()
   readonly #holders = new Holders()
-  /** Those whose lock is held open. */
+  /** Rooms whose lock's file is open. */
   readonly #locked = new LRUCache<RoomFile, true>({
     max: BUDGETS.openLocks,
     disposeAfter: (_open, file, reason) => this.#closeLock(file, reason),
   })
   #watcher: StoreWatcher | undefined
-  /** The end of the queue of large files that are to be read. */
+  /** The end of the queue of large files that wait to be read. */
   #largeReads: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #secret: Promise<Buffer> | undefined
@@ -103,23 +103,26 @@ class FileStore implements Store {
     })
   }
 
-  /** Begins to watch, and to remove what was kept aside for long enough. Once it resolves, every change from then on is noticed. */
+  /** Starts to watch, and to remove what was kept aside for long enough. After it resolves, no change is missed. */
   look(): Promise<void> {
     this.#aside.start()
     return this.#watch.look()
   }
 
-  /** Finds what a killed process left of rooms: what programs still write to is watched, all else removed. */
+  /**
+   * Finds what a killed process left. Versions that programs still write to are watched. The rest is removed, or kept aside if a person
+   * wrote it.
+   */
   async sweep(): Promise<void> {
     const entries = await readdir(this.#options.directory, { withFileTypes: true })
     this.#misnamed.look(entries.map(({ name }) => name))
     const links = entries.filter((entry) => entry.isSymbolicLink()).flatMap(({ name }) => roomOf(name) ?? [])
-    // The versions of a room that is a link lie beside its file.
+    // If a room is a link, its versions are beside the file that the link leads to.
     for (const room of [...(await this.#roomsWithVersions()), ...links.filter((link) => hasVersions(this.#path(link)))]) {
       try {
         await this.#watchReplaced(room)
       } catch (error) {
-        this.#options.warn('could not look for what a process left that was killed', { room, error })
+        this.#options.warn('could not look for what a killed process left', { room, error })
       }
     }
   }
@@ -128,7 +131,7 @@ class FileStore implements Store {
     return ((await readdir(join(this.#options.directory, STATE, VERSIONS)).catch(unlessMissing)) ?? []).filter(isRoomName)
   }
 
-  /** Watches what programs hold of a room that nobody uses. */
+  /** Watches the replaced versions of a room that nobody uses. */
   async #watchReplaced(room: RoomName): Promise<void> {
     const file = this.#file(room)
     this.#resting.add(room)
@@ -143,7 +146,7 @@ class FileStore implements Store {
   async read(room: RoomName): Promise<Backlog> {
     const known = this.#files.get(room)
     if (known) return this.#readInTurn(known.unread, () => this.#file(room).read())
-    if (this.#isClosed) return EMPTY // it would open what nobody closes
+    if (this.#isClosed) return EMPTY // nobody would close what it opens
     const wasEmpty = this.#empty.has(room)
     const size = this.#sizeOf(room, wasEmpty)
     if (size !== undefined) return this.#readInTurn(size, () => this.#file(room).read())
@@ -152,8 +155,8 @@ class FileStore implements Store {
   }
 
   /**
-   * The bytes of a room's file, 0 where it is gone; undefined when there never was one: to ask for a room that nobody wrote to makes nothing,
-   * not even its lock.
+   * The size of a room's file in bytes; 0 if the file is gone. Undefined if there never was one: a read of such a room creates nothing, not
+   * even its lock.
    */
   #sizeOf(room: RoomName, wasEmpty: boolean): number | undefined {
     try {
@@ -161,15 +164,15 @@ class FileStore implements Store {
       if (stats || wasEmpty) return stats?.size
       return statSync(this.#lockPath(room), { throwIfNoEntry: false }) && 0
     } catch {
-      return 0 // what is wrong with the directory is told by a look at the room's file
+      return 0 // the read that follows reports what is wrong with the directory
     }
   }
 
-  /** Reads a room. Of large files one is in memory as it is being read: the others wait as names. */
+  /** Reads a room. Only one large file is being read at a time; the others wait in a queue, and need no memory yet. */
   #readInTurn(size: number, read: () => Promise<Backlog>): Promise<Backlog> {
     if (size < BUDGETS.largeFile) return read()
     const turn = this.#largeReads.then(() => (this.#isClosed ? EMPTY : read()))
-    this.#largeReads = turn.catch(() => undefined) // whoever waits for `turn` hears of it
+    this.#largeReads = turn.catch(() => undefined) // who awaits `turn` gets the error
     return turn
   }
 
@@ -193,7 +196,7 @@ class FileStore implements Store {
     }
   }
 
-  /** The lobby always has a place: some clients know no other room. */
+  /** The lobby can always be made, because some clients know no other room. */
   async #makePlace(room: RoomName): Promise<void> {
     const { maxRooms } = this.#options
     const isFull = (): boolean => this.#index.size + this.#making.size >= maxRooms && !this.#making.has(room)
@@ -210,7 +213,7 @@ class FileStore implements Store {
     return this.#index.has(room)
   }
 
-  /** One look for all who ask while it goes on. */
+  /** Calls that come during a check share the next one. */
   readonly check = sharing(async () => {
     const { directory } = this.#options
     try {
@@ -239,7 +242,7 @@ class FileStore implements Store {
       const read = await disk.readVersion(this.#path(room), undefined, maxFile)
       if (!read) return undefined
       await closeFile(read.fd)
-      if (read.from > 0 || !read.bytes) throw new RoomfileError('not_readable', tooLarge) // it has grown meanwhile
+      if (read.from > 0 || !read.bytes) throw new RoomfileError('not_readable', tooLarge) // it has grown in the meantime
       return { bytes: read.bytes, timestamp: timestampOf(read.stats.mtimeNs) }
     } catch (error) {
       throw fromSystem(error, 'not_readable')
@@ -249,7 +252,7 @@ class FileStore implements Store {
   secret(): Promise<Buffer> {
     const { directory, times } = this.#options
     this.#secret ??= secretIn(join(directory, STATE), times.lock).catch((error: unknown) => {
-      this.#secret = undefined // the next one tries again
+      this.#secret = undefined // the next call tries again
       throw fromSystem(error, 'not_kept')
     })
     return this.#secret
@@ -265,7 +268,7 @@ class FileStore implements Store {
     if (!file) return
     if (file.isWatching && !this.#isClosed) {
       this.#resting.add(room)
-      if (await file.isHeld()) return // until nobody holds any version of it
+      if (await file.isHeld()) return // `nothingReplaced` releases it later
       if (!this.#resting.has(room) || this.#files.get(room) !== file) return // it is in use again
     }
     this.#resting.delete(room)
@@ -279,7 +282,7 @@ class FileStore implements Store {
     this.#watcher = undefined
     await this.#watch.close()
     await this.#aside.close()
-    // Looks and commits that wait behind the last ones may open a room again.
+    // Looks and commits that are still waiting may open a room again.
     while (this.#files.size > 0) await Promise.all([...this.#files.keys()].map((room) => this.release(room)))
   }
 
@@ -290,7 +293,7 @@ class FileStore implements Store {
     else if (room !== undefined) void this.#lookAt(room)
   }
 
-  /** Looks at a room to which something happened, if it is in use, and tells what it holds. */
+  /** Looks at a room whose file may have changed, if it is in use, and reports what it holds. */
   async #lookAt(room: RoomName): Promise<void> {
     const isInUse = (this.#files.has(room) && !this.#resting.has(room)) || this.#empty.has(room)
     if (!isInUse || !this.#watcher) return
@@ -338,16 +341,16 @@ class FileStore implements Store {
   }
 }
 
-/** Whether versions lie beside the file that a link leads to. */
+/** Whether there are versions beside the file that a link leads to. */
 function hasVersions(path: string): boolean {
   try {
     return existsSync(placeOf(path).versions)
   } catch {
-    return false // it leads to nothing
+    return false // the link leads to nothing
   }
 }
 
-/** The room that a path in the directory is the file of, if it is one: not a dot-file, not a temporary file. */
+/** The room whose file has this path in the directory; undefined for any other file, such as a dot-file or a temporary file. */
 function roomOf(path: string): RoomName | undefined {
   if (!path.endsWith(ENDING)) return undefined
   const name = basename(path, ENDING)

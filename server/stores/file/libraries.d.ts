@@ -1,7 +1,10 @@
-/** The parts that we call of two libraries which bring no types, or outdated ones. */
+/** The parts that we use of two libraries that have no types, or outdated ones. */
 
 declare module 'fs-native-extensions' {
-  /** Takes an exclusive lock on an open file, held by this descriptor and freed by the kernel with it. False when another holds it. */
+  /**
+   * Takes an exclusive or shared lock on an open file. The descriptor holds it, and the kernel releases it with the descriptor. @returns
+   * false when another one holds it
+   */
   export function tryLock(fd: number, options?: { shared?: boolean }): boolean
   export function unlock(fd: number): void
   /** Exchanges two names in one step. @throws the system's error: EINVAL or the like where the file system cannot do it */

@@ -1,4 +1,4 @@
-/** Files that look like a room's file but have an invalid name: the log says so, once for each. Knows names only. */
+/** Files that look like a room's file but have an invalid name: the log names each of them once. Knows names only. */
 import { BUDGETS } from '../../budgets.ts'
 import { quoted } from '../../errors.ts'
 import { isRoomName } from '../../room/room-name.ts'
@@ -6,7 +6,7 @@ import type { Warn } from '../../warn.ts'
 
 const ENDING = '.jsonl'
 
-/** What a terminal could obey, or show in another order. */
+/** Characters that control a terminal, or that change the order of the text. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 export class Misnamed {
@@ -17,7 +17,7 @@ export class Misnamed {
     this.#warn = warn
   }
 
-  /** @param names all that are in the directory */
+  /** @param names all names in the directory */
   look(names: readonly string[]): void {
     for (const name of names) {
       if (this.#told.size >= BUDGETS.misnamedFiles) return

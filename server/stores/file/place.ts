@@ -1,22 +1,24 @@
 /**
- * Where a room's file really lies, and what lies beside it. A name in the directory may be a link: the file that it leads to is the room, and
- * it has one lock and one place for its versions, whatever names lead to it (PROTOCOL.md, What holds, 6).
+ * Where a room's file is, and what is beside it. A name in the directory may be a link: then the file that it leads to is the room. That
+ * file has one lock and one directory of versions, however many links lead to it (PROTOCOL.md, What holds, 6).
  */
 import { lstatSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** Below each directory that holds files of rooms, where nothing is watched. */
+/** A directory in each directory with files of rooms. It is not watched. */
 export const STATE = '.roomfile'
 
-/** In there, a directory for each room: versions of its file that are being written, and those that were replaced. No room is called so. */
+/**
+ * In it, a directory for each room: versions of its file that are being written, and those that were replaced. No room can have this name.
+ */
 export const VERSIONS = '.versions'
 
 export interface Place {
   readonly file: string
   readonly directory: string
-  /** The file of the lock. */
+  /** The path of the lock's file. */
   readonly lock: string
-  /** The directory of versions. */
+  /** The path of the directory of versions. */
   readonly versions: string
 }
 
@@ -24,7 +26,7 @@ const ENDING = '.jsonl'
 
 /** @throws the system's error: ENOENT for a link to nothing */
 export function placeOf(path: string): Place {
-  // A look at a name in our own directory costs less than a turn of the thread pool.
+  // A stat of a name in our own directory costs less than a task of the thread pool.
   const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
   const file = isLink ? realpathSync(path) : path
   const directory = dirname(file)

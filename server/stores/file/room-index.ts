@@ -1,6 +1,6 @@
 /**
- * Which rooms a directory has, and what its list says of each. Kept up by hints, so that to list costs what has changed, and at most a page:
- * never all rooms. A slow look at what was not looked at for a while takes the place of hints that did not come.
+ * Which rooms a directory has, and what the list says of each. Events keep it up to date (hints), so the cost of a list depends on what has
+ * changed and on the page, not on the number of rooms. In case a hint was missed, each room is looked at again from time to time.
  * Knows files and how many lines they have; room-file.ts knows what the lines say.
  */
 import { read } from 'node:fs'
@@ -19,13 +19,13 @@ export interface RoomIndexOptions {
   readonly directory: string
   /** The path of a room's file. */
   readonly pathOf: (room: RoomName) => string
-  /** The room that a name in the directory is the file of, if it is one. */
+  /** The room whose file has this name in the directory, if there is one. */
   readonly roomOf: (name: string) => RoomName | undefined
-  /** Told of all names that are in the directory, whenever they are read. */
+  /** Called with all names in the directory, each time they are read. */
   readonly onNames: (names: readonly string[]) => void
-  /** Bytes of a file that are counted, from its end: more belong to no room. */
+  /** Lines are counted in so many bytes at the end of a file; a room never has more. */
   readonly maxFile: number
-  /** After how long a room, and the directory, is looked at again without a hint; and one whose file was bad. */
+  /** After how long a room, and the directory, is looked at again without a hint; and a room whose file could not be read. */
   readonly times: Pick<Times, 'safetyLook' | 'badFile'>
 }
 
@@ -33,15 +33,18 @@ type Listed = RoomSummary | BrokenRoom
 
 interface Entry {
   listed: Listed | undefined
-  /** The state of the file in which its lines were counted. */
+  /** The file's signature when its lines were counted. */
   signature: Signature | undefined
-  /** When the last look that has ended began (monotonic). */
+  /** When the last complete look began (monotonic). */
   lookedAt: number
-  /** When something happened to its file. */
+  /** When the last hint for its file came (monotonic). */
   hintedAt: number
 }
 
-/** A page of the list, with what it is true for: the version, the hints that had come, and until when no room on it is looked at again (monotonic). */
+/**
+ * A page of the list, and when it is valid: the version of the list, the number of hints that had come, and the time at which the first
+ * room on it is looked at again (monotonic).
+ */
 interface Page {
   readonly rooms: readonly Listed[]
   readonly version: number
@@ -51,31 +54,31 @@ interface Page {
 
 export class RoomIndex {
   readonly #options: RoomIndexOptions
-  /** In the order of the names. */
+  /** Sorted. */
   #names: RoomName[] = []
   #entries = new Map<RoomName, Entry>()
-  /** Names that something happened to, and that are not known as rooms. */
+  /** Names for which a hint came, and that are not known as rooms. */
   readonly #hinted = new Set<RoomName>()
-  /** Rooms that something happened to: they may be gone. */
+  /** Known rooms for which a hint came: their files may be gone. */
   readonly #touched = new Set<RoomName>()
   /** When the directory was last read (monotonic). */
   #readAt = -Infinity
-  /** What was looked at before then has to be looked at again. */
+  /** Everything that was looked at before this time has to be looked at again (monotonic). */
   #staleAt = -Infinity
-  /** Another one whenever the list says something else. */
+  /** Increases with each change of the list. */
   #version = 0
-  /** How many hints came. */
+  /** The number of hints so far. */
   #hints = 0
   readonly #pages = new Map<string, Page>()
   readonly #files = pLimit(BUDGETS.filesAtOnce)
-  /** Rooms that somebody who asks for the list needs a look at. */
+  /** Rooms that a caller of `list` needs a look at. */
   readonly #toLookAt = new Set<RoomName>()
 
   constructor(options: RoomIndexOptions) {
     this.#options = options
   }
 
-  /** How many rooms there are, as of the last look. */
+  /** How many rooms there were at the last look. */
   get size(): number {
     return this.#names.length
   }
@@ -84,7 +87,7 @@ export class RoomIndex {
     return this.#entries.has(room)
   }
 
-  /** Something happened to this file; without a name, something may have happened to any. */
+  /** This room's file may have changed; without a name, any file may have. */
   hint(room?: RoomName): void {
     this.#hints += 1
     const entry = room && this.#entries.get(room)
@@ -93,14 +96,14 @@ export class RoomIndex {
     else this.#staleAt = performance.now()
   }
 
-  /** Learns which rooms there are. Calls that come while that goes on share the next look. @throws the system's error */
+  /** Finds out which rooms there are. Calls that come during a look share the next one. @throws the system's error */
   readonly look = sharing(async () => {
     const now = performance.now()
     if (this.#readAt <= this.#staleAt || this.#readAt < now - this.#options.times.safetyLook) await this.#readNames(now)
     else await Promise.all([...this.#hinted].map((room) => this.#files(() => this.#lookForNew(room))))
   })
 
-  /** Learns which of the rooms that something happened to are gone. Calls that come while that goes on share the next look. */
+  /** Finds out which rooms with a hint are gone. Calls that come during a look share the next one. */
   readonly lookForGone = sharing(async () => {
     const touched = [...this.#touched]
     this.#touched.clear()
@@ -122,7 +125,7 @@ export class RoomIndex {
       const from = this.#placeBehind(last)
       const names = this.#names.slice(from, from + limit - rooms.length)
       await this.#lookAtOld(names)
-      // What turned out to be no room has left a place for the next one.
+      // A name that is not a room any more leaves space on the page.
       rooms.push(...names.flatMap((name) => this.#entries.get(name)?.listed ?? []))
       if (from + names.length >= this.#names.length) break
       last = names.at(-1) ?? last
@@ -130,7 +133,7 @@ export class RoomIndex {
     return this.#kept(key, rooms, hints)
   }
 
-  /** One array for all who ask for the same as long as nothing changed. */
+  /** Callers that ask for the same page share one array, as long as nothing has changed. */
   #kept(key: string, rooms: readonly Listed[], hints: number): readonly Listed[] {
     const until = rooms.reduce((least, { name }) => Math.min(least, this.#lookAgainAt(this.#entries.get(name))), Infinity)
     const page = this.#pages.get(key)
@@ -144,7 +147,7 @@ export class RoomIndex {
   }
 
   async #readNames(now: number): Promise<void> {
-    this.#hinted.clear() // of what they tell, the names that are read from here on know
+    this.#hinted.clear() // the names that are read from here on include these
     this.#touched.clear()
     const names = await readdir(this.#options.directory)
     this.#options.onNames(names)
@@ -160,7 +163,7 @@ export class RoomIndex {
 
   async #lookForNew(room: RoomName): Promise<void> {
     this.#hinted.delete(room)
-    const stats = await stat(this.#options.pathOf(room)).catch(() => undefined) // a file that is bad is found with the next names
+    const stats = await stat(this.#options.pathOf(room)).catch(() => undefined) // a bad file is found when the names are read again
     if (!stats?.isFile() || this.#entries.has(room)) return
     this.#entries.set(room, newEntry())
     this.#names.splice(this.#placeBehind(room), 0, room)
@@ -177,7 +180,7 @@ export class RoomIndex {
     this.#version += 1
   }
 
-  /** Makes sure that what the list says of these rooms is of now. Nothing is done, and nobody waits, for those of which it is. */
+  /** Makes sure that what the list says of these rooms is up to date. If it is, this does nothing and does not wait. */
   async #lookAtOld(names: readonly RoomName[]): Promise<void> {
     const now = performance.now()
     const old = names.filter((name) => this.#isEntryOld(this.#entries.get(name), now))
@@ -186,7 +189,7 @@ export class RoomIndex {
     await this.#looks()
   }
 
-  /** Calls that come while files are looked at share the next looks. */
+  /** Calls that come during these looks share the next ones. */
   readonly #looks = sharing(async () => {
     const names = [...this.#toLookAt]
     this.#toLookAt.clear()
@@ -196,7 +199,7 @@ export class RoomIndex {
   async #lookAt(name: RoomName): Promise<void> {
     const began = performance.now()
     const entry = this.#entries.get(name)
-    if (!entry || !this.#isEntryOld(entry, began)) return // those who asked before have seen to it
+    if (!entry || !this.#isEntryOld(entry, began)) return // an earlier call has done it
     const listed = await this.#listedOf(name, entry)
     entry.lookedAt = began
     if (listed === undefined) return this.#forget(name)
@@ -205,7 +208,7 @@ export class RoomIndex {
     this.#version += 1
   }
 
-  /** What the list says of a room; undefined where there is none. */
+  /** What the list says of a room; undefined if the room does not exist. */
   async #listedOf(name: RoomName, entry: Entry): Promise<Listed | undefined> {
     const path = this.#options.pathOf(name)
     try {
@@ -235,14 +238,14 @@ export class RoomIndex {
     return entry.lookedAt <= Math.max(entry.hintedAt, this.#staleAt) || now > this.#lookAgainAt(entry)
   }
 
-  /** When a room is looked at again without a hint. */
+  /** When a room is looked at again without a hint (monotonic). */
   #lookAgainAt(entry: Entry | undefined): number {
     const { safetyLook, badFile } = this.#options.times
-    const isBad = entry?.listed !== undefined && 'error' in entry.listed // no event may tell of its end
+    const isBad = entry?.listed !== undefined && 'error' in entry.listed // no event may come when it can be read again
     return (entry?.lookedAt ?? -Infinity) + (isBad ? badFile : safetyLook)
   }
 
-  /** Where the names behind this one begin. */
+  /** The index of the first name after this one. */
   #placeBehind(name: string): number {
     let from = 0
     let to = this.#names.length
@@ -255,7 +258,7 @@ export class RoomIndex {
   }
 }
 
-/** Whether there is a file, good or bad. */
+/** Whether there is a file, also one that cannot be read. */
 function isThere(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
@@ -269,7 +272,7 @@ function newEntry(): Entry {
 
 const readSome = promisify(read)
 
-/** Counts the lines between two positions of a file, whatever its size, in little memory. */
+/** Counts the lines between two positions of a file, in little memory, whatever the file's size. */
 async function countLines(fd: Descriptor, from: number, to: number): Promise<number> {
   const buffer = Buffer.allocUnsafe(Math.min(BUDGETS.countedAtOnce, Math.max(1, to - from)))
   let lines = 0

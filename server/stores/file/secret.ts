@@ -1,5 +1,6 @@
 /**
- * A random key that lives as long as a directory, the same for all processes on it: what is signed with it is known again after a restart.
+ * A random key that lives as long as the directory, the same for all processes on it: what is signed with it is still valid after a
+ * restart.
  * Knows a file; knows nothing of what is signed.
  */
 import { randomBytes } from 'node:crypto'
@@ -11,12 +12,12 @@ import { RoomLock } from './room-lock.ts'
 
 export const KEY_BYTES = 32
 
-/** With a dot: no room has one in its name, so none has its lock there. */
+/** The name has a dot, which no room's name has: so no room has its lock there. */
 const FILE = 'secret.key'
 
 /**
- * The key; made when it is first asked for.
- * @param folder where it is kept, beside the locks of rooms
+ * Returns the key. The first call makes it.
+ * @param folder where the key is kept, beside the locks of rooms
  * @param timeoutMs milliseconds that another process may take to make it
  * @throws the system's error, or RoomfileError `room_busy`
  */
