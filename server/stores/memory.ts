@@ -10,7 +10,7 @@ import { LOBBY, type RoomName } from '../room/room-name.ts'
 import type { Store } from './store.ts'
 import { KEY_BYTES } from './file/secret.ts'
 
-/** @param maxRooms when there are so many rooms, no post makes another one */
+/** @param maxRooms the limit of rooms: at this number, a post makes no new one */
 export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
   const rooms = new Map<RoomName, Backlog>()
   const secret = randomBytes(KEY_BYTES)

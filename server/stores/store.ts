@@ -38,7 +38,7 @@ export interface Store {
    */
   file(room: RoomName): Promise<RoomContent | undefined>
 
-  /** Sets who is told of changes that were not made by this store's `append`. */
+  /** Sets the watcher. It is told of changes that were not made by this store's `append`. */
   watch(watcher: StoreWatcher): void
 
   /**

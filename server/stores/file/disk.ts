@@ -7,7 +7,7 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Failure, NewVersion, Runs } from './disk-runs.ts'
 
-/** So many runs can wait for the disk at the same time. A worker is started when all others are busy. */
+/** How many runs can wait for the disk at the same time. A worker is started only when all others are busy. */
 const MOST_WORKERS = 4
 
 /** A request to a worker. */

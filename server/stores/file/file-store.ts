@@ -34,7 +34,7 @@ const ASIDE = 'aside'
 export interface FileStoreOptions {
   readonly directory: string
   readonly limits: Limits
-  /** When there are so many rooms, no post makes another one. @default Infinity */
+  /** The limit of rooms: at this number, a post makes no new one. @default Infinity */
   readonly maxRooms?: number
   /** Milliseconds for which lines that an edit removed are kept aside. @default 30 days */
   readonly asideMs?: number
@@ -172,7 +172,7 @@ class FileStore implements Store {
   #readInTurn(size: number, read: () => Promise<Backlog>): Promise<Backlog> {
     if (size < BUDGETS.largeFile) return read()
     const turn = this.#largeReads.then(() => (this.#isClosed ? EMPTY : read()))
-    this.#largeReads = turn.catch(() => undefined) // who awaits `turn` gets the error
+    this.#largeReads = turn.catch(() => undefined) // the caller awaits `turn`, and gets the error
     return turn
   }
 

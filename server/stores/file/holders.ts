@@ -1,6 +1,6 @@
 /**
- * Which files other programs have open for writing: a program that keeps a room's file open goes on writing to it after another file took
- * its name. Linux shows the programs of the server's own user, and all programs to root. Other systems show nothing.
+ * Which files other programs hold, which means: have open for writing. A program that keeps a room's file open goes on writing to it after
+ * another file took its name. Linux shows the programs of the server's own user, and all programs to root. Other systems show nothing.
  */
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs'
 import { getuid, pid, platform } from 'node:process'
@@ -25,8 +25,8 @@ export function fileKeyOf({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): FileK
 }
 
 /**
- * After a look there is a pause, so many times as long as the look: `REST` for a caller that can wait, `SHORT_REST` for an edit that waits
- * for the answer.
+ * The pause after a look, as a multiple of the time that the look took: `REST` for a caller that can wait, `SHORT_REST` for an edit that
+ * waits for the answer.
  */
 const REST = 50
 const SHORT_REST = 5
@@ -64,8 +64,8 @@ export class Holders {
   }
 
   /**
-   * Whether all programs that write to such a file can be seen: the server is root or owns the file. In most cases, the owner writes a
-   * file.
+   * Whether all programs that write to such a file can be seen: the server is root or owns the file. In most cases, a file is written by
+   * its owner.
    */
   sees({ uid }: Pick<BigIntStats, 'uid'>): boolean {
     const own = getuid?.()

@@ -30,13 +30,13 @@ import {
 import { fileKeyOf, type FileKey, type Held, type Holders } from './holders.ts'
 
 /**
- * So many versions of a room are kept for `grace` without a check which programs hold them: at 40 commits a second all of them. Each is a
- * descriptor.
+ * How many versions of a room are kept for `grace` before it is checked which programs hold them: at 40 commits a second all of them. Each
+ * needs a descriptor.
  */
 const MOST = 128
 
 /**
- * Above `MOST_UNASKED` versions the check is made at once, and above `LEAST` if they have more than `MOST_BYTES` on the disk. The `NEWEST`
+ * Above `MOST_UNASKED` versions this check is made at once; above `LEAST`, if they have more than `MOST_BYTES` on the disk. The `NEWEST`
  * are kept in any case.
  */
 const MOST_UNASKED = 3 * MOST
@@ -50,7 +50,7 @@ const MOST_HELD = 64
 /** The last bytes of the part that was taken. They tell whether a program has added to the version, or has overwritten it. */
 const TAIL = 4096
 
-/** Lines that are written within so many milliseconds are carried over together. */
+/** Lines that are written within this time are carried over together, in milliseconds. */
 const TOGETHER = 50
 
 interface Version {
@@ -91,7 +91,7 @@ export interface ReplacedOptions {
    * writing to a version when a commit replaces the file.
    */
   readonly newIn: (lines: Buffer) => Buffer
-  /** A program has written to a version that it holds: look at it after so many milliseconds. */
+  /** A program has written to a version that it holds: look at it after `ms` milliseconds. */
   readonly written: (ms: number) => void
   /** Keeps an overwritten version aside. Gets its bytes, or its path: then everything that is written to it later is kept as well. */
   readonly rescue: (what: Buffer | string) => Promise<void>

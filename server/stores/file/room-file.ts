@@ -306,7 +306,7 @@ export class RoomFile {
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#queue.then(work)
-    this.#queue = turn.catch(() => undefined) // who awaits `turn` gets the error
+    this.#queue = turn.catch(() => undefined) // the caller awaits `turn`, and gets the error
     return turn
   }
 

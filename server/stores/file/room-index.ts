@@ -23,7 +23,7 @@ export interface RoomIndexOptions {
   readonly roomOf: (name: string) => RoomName | undefined
   /** Called with all names in the directory, each time they are read. */
   readonly onNames: (names: readonly string[]) => void
-  /** Lines are counted in so many bytes at the end of a file; a room never has more. */
+  /** Lines are counted only in the last `maxFile` bytes of a file: a room never has more. */
   readonly maxFile: number
   /** After how long a room, and the directory, is looked at again without a hint; and a room whose file could not be read. */
   readonly times: Pick<Times, 'safetyLook' | 'badFile'>
@@ -42,7 +42,7 @@ interface Entry {
 }
 
 /**
- * A page of the list, and when it is valid: the version of the list, the number of hints that had come, and the time at which the first
+ * A page of the list, and when it is valid: the version of the list, the number of hints that had come, and the earliest time at which a
  * room on it is looked at again (monotonic).
  */
 interface Page {

@@ -26,7 +26,7 @@ const LINES = 5
 export interface NotedEdit {
   /** The timestamp that the edit gave to the room; 0 if there was no edit. */
   readonly edited: Timestamp
-  /** The newest message that this process knew. It could not put back or keep aside later ones, of which only others know. */
+  /** The newest message that this process knew then. It could neither put back nor keep aside later ones. */
   readonly known: Timestamp
   /** The edit that was recorded before this one. */
   readonly before: Timestamp
@@ -41,7 +41,7 @@ export interface Held<T> {
   readonly result: T
 }
 
-/** Tries to take a lock until it succeeds, for so many milliseconds. @throws RoomfileError `room_busy` */
+/** Tries to take a lock until it succeeds, for `timeoutMs` milliseconds at most. @throws RoomfileError `room_busy` */
 export async function untilHeld<T>(attempt: () => Promise<Held<T> | undefined>, timeoutMs: number): Promise<T> {
   const end = performance.now() + timeoutMs
   for (;;) {

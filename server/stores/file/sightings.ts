@@ -12,7 +12,7 @@ import type { Times } from '../../times.ts'
 import { inVersions, type Descriptor, type FileStats } from './durable.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** A file's birth time comes from a clock of the kernel that is late by less than this. */
+/** A file's birth time comes from a clock of the kernel that is behind by less than this. */
 const CLOCK_TICK_MS = 10
 
 export class Sightings {
@@ -46,8 +46,8 @@ export class Sightings {
   /**
    * Up to which message the author of a file has seen the room. The author cannot have seen messages that came after the new file was made,
    * nor messages that are only in versions that nobody has read. The latter is used only if the file and the room have a line in common: a
-   * file without one (`echo only >`) was not made from the room. If the file has an older mtime, or was made long ago, somebody restores an
-   * earlier state on purpose.
+   * file without one (`echo only >`) was not made from the room. If the file has an older mtime, and is not a new file, made within the
+   * last `times.backup`, somebody restores an earlier state on purpose.
    * @param before the descriptor of the version that was known before, if it is still open
    * @returns Infinity if the author may have seen everything
    */

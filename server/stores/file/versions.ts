@@ -141,7 +141,7 @@ export class Versions {
   /** Keeps aside a file that a person put in the room's place, and that is not in that place any more. */
   async #keepForeign(path: string): Promise<void> {
     const { room, aside } = this.#options
-    await aside.keepAndTell(room, path, 'a room was replaced by another program during a commit: that file is kept aside')
+    await aside.keepAndTell(room, path, 'another program replaced the file of a room during a commit: that file is kept aside')
     rmSync(path, { force: true })
   }
 
@@ -184,7 +184,7 @@ export class Versions {
     if (newest) await this.#carryOver(() => this.#replaced.lookAt(newest))
   }
 
-  /** Carries late lines over. An error is logged, and the next look tries again: the commit before it stands. */
+  /** Carries late lines over. An error is logged, and the next look tries again. It does not undo the commit before it. */
   async #carryOver(look: () => Promise<boolean>): Promise<void> {
     const { room, carried, warn } = this.#options
     try {
@@ -198,7 +198,7 @@ export class Versions {
     if (!this.#replaced.isEmpty) this.#lookIn(this.#replaced.nextLook)
   }
 
-  /** Looks for late lines after so many milliseconds, unless an earlier look is set. */
+  /** Looks for late lines after `ms` milliseconds, unless an earlier look is set. */
   #lookIn(ms: number): void {
     const at = performance.now() + ms
     if (this.#isClosed || (this.#timer && this.#timer.at <= at)) return
