@@ -72,7 +72,8 @@ export class Rooms {
   /** The rooms that each request has asked for, until its answer is taken. */
   readonly #used = new Map<Answering, Room[]>()
   readonly #deadlines = new Deadlines()
-  readonly #safety: NodeJS.Timeout
+  /** Looks at the rooms that somebody waits in, in case the store missed a change; undefined while nobody waits. */
+  #safety: NodeJS.Timeout | undefined
   /** Where the next safety look goes on. */
   #lookedAt = 0
   #closing = false
@@ -85,9 +86,8 @@ export class Rooms {
     store.watch({
       holds: (name, backlog) => this.#rooms.get(name)?.adopt(backlog),
       anyChanged: () => this.#lookWhereOneWaits(),
+      isAwaited: () => this.#safety !== undefined,
     })
-    this.#safety = setInterval(() => this.#lookWhereOneWaits(), times.safetyLook)
-    this.#safety.unref()
   }
 
   /** How many rooms are in memory. */
@@ -172,7 +172,10 @@ export class Rooms {
           if (told instanceof Promise) return void told.then((read) => (read === undefined ? ask() : resolve(read)), reject)
           const left = end - performance.now()
           if (told !== undefined || left <= 0 || answering.closed || this.#closing) resolve(told)
-          else park(waiters, this.#deadlines, left, answering, ask)
+          else {
+            this.#attend()
+            park(waiters, this.#deadlines, left, answering, ask)
+          }
         } catch (error) {
           reject(error)
         }
@@ -181,10 +184,30 @@ export class Rooms {
     })
   }
 
+  /** Somebody waits. When nobody does any more, nothing is looked at. */
+  #attend(): void {
+    if (this.#safety) return
+    this.#safety = setInterval(() => {
+      if (this.#isAwaited()) this.#lookWhereOneWaits()
+      else this.#rest()
+    }, this.#times.safetyLook)
+    this.#safety.unref()
+    this.#store.attend()
+  }
+
+  #rest(): void {
+    clearInterval(this.#safety)
+    this.#safety = undefined
+  }
+
+  #isAwaited(): boolean {
+    return this.#rooms.values().some((room) => room.waiters.size > 0)
+  }
+
   /** Ends all waits, now and from now on: every parked poll is answered at once. */
   endWaits(): void {
     this.#closing = true
-    clearInterval(this.#safety)
+    this.#rest()
     for (const room of this.#rooms.values()) room.wake()
   }
 

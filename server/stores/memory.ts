@@ -42,6 +42,7 @@ export function memoryStore(limits: Limits, maxRooms = Infinity): Store {
     },
     secret: () => Promise.resolve(secret),
     watch() {},
+    attend() {},
     isAt: (room, timestamp) => Promise.resolve((rooms.get(room) ?? EMPTY).timestamp === timestamp),
     letGo() {}, // they could not be read again
     release: () => Promise.resolve(),

@@ -41,6 +41,9 @@ export interface Store {
   /** Sets the watcher. It is told of changes that were not made by this store's `append`. */
   watch(watcher: StoreWatcher): void
 
+  /** Somebody begins to wait for changes: from now on, the watcher is told of each, until it says that nobody waits. */
+  attend(): void
+
   /**
    * A random key that lives as long as the rooms: what is signed with it is still valid after a restart. @throws RoomfileError `not_kept`
    */
@@ -66,6 +69,8 @@ export interface StoreWatcher {
   readonly holds: (room: RoomName, backlog: Backlog) => void
   /** Any room may have changed. A hint: `read` returns what is true. */
   readonly anyChanged: () => void
+  /** Whether somebody waits for changes. While nobody does, the store need not look for what its events may have missed. */
+  readonly isAwaited: () => boolean
 }
 
 export interface ListRange {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
-import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, cp, mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import ava, { type ExecutionContext } from 'ava'
@@ -308,6 +308,19 @@ ava.serial(
     await alice.stop()
   },
 )
+
+ava.serial('a directory that was replaced while nobody waited is watched as soon as somebody does', async (t) => {
+  const server = await serve(t, { times: { safetyLook: TEST_LIMIT_MS, directoryLook: 5 } })
+  await post(server.url, 'lobby', { msg: 'before' })
+  await rename(server.directory, `${server.directory}-old`)
+  t.teardown(() => rm(`${server.directory}-old`, { recursive: true }))
+  await cp(`${server.directory}-old`, server.directory, { recursive: true, preserveTimestamps: true })
+  const alice = await new Follower(server.url, 'lobby').start()
+  await appendFile(server.file('lobby'), 'by hand\n')
+  await alice.until(({ texts }) => texts.includes('by hand'))
+  t.deepEqual(alice.texts, ['before', 'by hand'])
+  await alice.stop()
+})
 
 /** Resolves once the kernel tells the server of changes in a directory. */
 async function untilWatching(server: ServedProcess): Promise<void> {

@@ -2,9 +2,16 @@
 import { setImmediate } from 'node:timers/promises'
 import ava from 'ava'
 import { sharing } from '../../server/sharing.ts'
+import { Memory } from '../../server/room/memory.ts'
+import { LOBBY } from '../../server/room/room-name.ts'
+import { Rooms } from '../../server/room/rooms.ts'
 import { Deadlines, park, Waiters } from '../../server/room/waiters.ts'
+import { memoryStore } from '../../server/stores/memory.ts'
+import type { StoreWatcher } from '../../server/stores/store.ts'
+import { TIMES } from '../../server/times.ts'
 import { Answering } from '../helpers/answering.ts'
 import { clockOf } from '../helpers/clock.ts'
+import { until } from '../helpers/until.ts'
 
 const test = ava.serial
 
@@ -61,6 +68,38 @@ test('whoever goes away is forgotten at once', async (t) => {
   t.is(room.size, 0)
   await parked
   t.is(client.listenerCount('close'), 0)
+})
+
+test('a store has to look for changes while somebody waits, and no longer', async (t) => {
+  const store = memoryStore({ backlog: 10, maxMessage: 100, maxFile: 10_000 })
+  let watcher: StoreWatcher | undefined
+  let attended = 0
+  const watched = { ...store, watch: (given: StoreWatcher) => void (watcher = given), attend: () => void (attended += 1) }
+  const rooms = new Rooms({
+    store: watched,
+    memory: new Memory(1000),
+    leaseMs: LONG,
+    maxPeople: 10,
+    times: { ...TIMES, safetyLook: 1 },
+    warn: () => t.fail(),
+  })
+  const waited = async (): Promise<void> => {
+    const request = new Answering()
+    const polled = rooms.during(request, () =>
+      rooms.until({ rooms: [rooms.get(LOBBY, request)], ms: LONG, tell: () => undefined }, request),
+    )
+    await setImmediate()
+    t.true(watcher?.isAwaited())
+    request.end()
+    await polled
+  }
+  t.false(watcher?.isAwaited())
+  for (const times of [1, 2]) {
+    await waited()
+    t.is(attended, times)
+    await t.notThrowsAsync(until(() => Promise.resolve(watcher?.isAwaited() === false)))
+  }
+  rooms.endWaits()
 })
 
 test('calls that come while work runs share the run after it', async (t) => {

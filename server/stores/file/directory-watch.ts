@@ -13,6 +13,8 @@ export interface DirectoryWatchOptions {
   readonly concerns: (path: string) => boolean
   /** The file at `path` may have changed; without a path, any file may have. A hint. */
   readonly happened: (path?: string) => void
+  /** Whether somebody waits for a change. If nobody does, it is not checked whether the directory was replaced. */
+  readonly isAwaited: () => boolean
   readonly times: Times
   readonly warn: Warn
 }
@@ -27,12 +29,26 @@ export class DirectoryWatch {
   /** When a failed watch is tried again (monotonic). */
   #retryAt = Infinity
   #looking: Promise<void> = Promise.resolve()
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
 
   constructor(options: DirectoryWatchOptions) {
     this.#options = options
-    this.#timer = setInterval(() => void this.look(), options.times.directoryLook)
+  }
+
+  /** Checks now and from now on whether the watched directory is still there, as long as somebody waits. */
+  attend(): void {
+    if (this.#timer) return
+    this.#timer = setInterval(() => {
+      if (this.#options.isAwaited()) void this.look()
+      else this.#rest()
+    }, this.#options.times.directoryLook)
     this.#timer.unref()
+    void this.look()
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   /** Makes sure that the directory is watched. After it resolves, no change is missed: there is an event, or a regular look. */
@@ -43,7 +59,7 @@ export class DirectoryWatch {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer)
+    this.#rest()
     await this.#looking
     await this.#letGo()
   }

@@ -98,6 +98,7 @@ class FileStore implements Store {
       directory: options.directory,
       concerns: (path) => roomOf(path) !== undefined,
       happened: (path) => this.#hint(path),
+      isAwaited: () => this.#watcher?.isAwaited() ?? false,
       times: options.times,
       warn: options.warn,
     })
@@ -205,9 +206,13 @@ class FileStore implements Store {
     this.#making.add(room)
   }
 
-  list: Store['list'] = (range) => this.#index.list(range)
+  list: Store['list'] = (range) => {
+    this.attend()
+    return this.#index.list(range)
+  }
 
   async has(room: RoomName): Promise<boolean> {
+    this.attend()
     if (this.#index.has(room)) return true
     await this.#index.look().catch((error: unknown) => this.#options.warn('cannot read which rooms there are', { error }))
     return this.#index.has(room)
@@ -260,6 +265,10 @@ class FileStore implements Store {
 
   watch(watcher: StoreWatcher): void {
     this.#watcher = watcher
+  }
+
+  attend(): void {
+    if (!this.#isClosed) this.#watch.attend()
   }
 
   async release(room: RoomName): Promise<void> {
