@@ -1,6 +1,6 @@
 /** What an edit takes away: posts that its author had not seen are put back, and all else is kept aside, in a form that `cat >>` puts back. */
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ava, { type ExecutionContext } from 'ava'
@@ -78,6 +78,20 @@ test('lines added to an older copy are lines added: nobody starts anew', async (
   t.deepEqual(alice.texts, ['one', 'two', 'three', 'by hand'])
   t.deepEqual([alice.resets, alice.gaps], [0, 0])
   await alice.stop()
+  t.deepEqual(await saidAside(server), [])
+})
+
+test('a line that a program has begun and not ended yet does not make what stands before it read', async (t) => {
+  const server = await withRoom(t, 'one')
+  const text = await readFile(server.file('lobby'), 'utf8')
+  await post(server.url, 'lobby', { msg: 'two' })
+  await appendFile(server.file('lobby'), 'begun')
+  const alice = await new Follower(server.url, 'lobby').start()
+  await alice.until(({ texts }) => texts.includes('begun'))
+  await writeFile(server.file('lobby'), text)
+  await alice.until(({ resets }) => resets > 0)
+  await alice.stop()
+  t.deepEqual(await said(server), ['one', 'two', 'begun'])
   t.deepEqual(await saidAside(server), [])
 })
 

@@ -31,10 +31,12 @@ export class Sightings {
    * one may have been seen
    */
   begin(stats: FileStats, timestamp: Timestamp, before: Timestamp): void {
-    const known = this.#version?.timestamp
+    const last = this.#version
+    const known = last?.timestamp
     if (known === undefined || before > known) this.#upTo = known === undefined ? timestamp : Math.max(this.#upTo, before)
     this.#version = { stats, timestamp }
-    if (stats.atimeNs !== stats.mtimeNs) this.saw(timestamp)
+    const isAddedTo = last?.stats.ino === stats.ino && last.stats.atimeNs === stats.atimeNs // the mtime moved, and nobody has read it
+    if (stats.atimeNs !== stats.mtimeNs && !isAddedTo) this.saw(timestamp)
   }
 
   /** Checks the atime of the version that is in place, or was in place until now. */
