@@ -6,10 +6,16 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import ava, { type ExecutionContext } from 'ava'
+import { closeFile } from '../../server/stores/file/durable.ts'
+import { Holders } from '../../server/stores/file/holders.ts'
+import { placeOf } from '../../server/stores/file/place.ts'
+import { snapshotOf } from '../../server/stores/file/snapshot.ts'
+import { Writing } from '../../server/stores/file/writing.ts'
+import { TIMES } from '../../server/times.ts'
 import { Follower, messagesIn, poll, post, type Polled } from '../helpers/chat.ts'
 import { TEST_LIMIT_MS } from '../helpers/limits.ts'
 import { randomOf } from '../helpers/random.ts'
-import { serve, type Served } from '../helpers/serve.ts'
+import { freshDirectory, serve, type Served } from '../helpers/serve.ts'
 
 const test = ava.serial
 
@@ -254,4 +260,20 @@ test('keys that a person added to a line stay in the file', async (t) => {
   await post(server.url, 'lobby', { msg: 'next' })
   const line: object | undefined = messagesIn(await readFile(server.file('lobby'), 'utf8')).find(({ msg }) => msg === 'deployed')
   t.like(line, { msg: 'deployed', nick: '', type: 'msg', build: 417 })
+})
+
+test('an edit whose writer ends while the server asks who writes is not taken in as it was before', async (t) => {
+  const file = join(await freshDirectory(t), 'lobby.jsonl')
+  await writeFile(file, 'the first half\n')
+  const snapshot = await snapshotOf(placeOf(file), undefined, { backlog: 10, maxMessage: 100, maxFile: 1000 })
+  t.teardown(() => closeFile(snapshot.fd as number))
+  class Leaving extends Holders {
+    override async mayBeWrittenOver(): Promise<boolean> {
+      await appendFile(file, 'the second half\n')
+      return false
+    }
+  }
+  const writing = new Writing(new Leaving(), TIMES)
+  writing.isQuiet(snapshot)
+  t.true(await writing.isHeld(snapshot))
 })

@@ -54,15 +54,15 @@ export class Writing {
    * Whether the writer is known to be done before the file is quiet: no program has it open for writing. A file that replaced another one
    * was complete then (`sed -i`, `mv`, most editors). A file that is written in place may be opened again at once, for more.
    */
-  async isDone({ place, fd, stats, signature }: Snapshot, tookPlace: boolean): Promise<boolean> {
+  async isDone(snapshot: Snapshot, tookPlace: boolean): Promise<boolean> {
+    const { fd, stats } = snapshot
     const underWay = this.#underWay
     if (underWay?.isDone !== undefined) return underWay.isDone
     if (!underWay || fd === undefined || !stats || !this.#holders.sees(stats)) return false
     underWay.canAsk = true
     if (!this.#holders.isRestedForEdit || (!tookPlace && performance.now() - underWay.since < this.#times.released)) return false
     const held = await this.#holders.heldAmong([{ key: fileKeyOf(stats), fd }])
-    const now = statSync(place.file, { bigint: true, throwIfNoEntry: false })
-    underWay.isDone = held.size === 0 && now !== undefined && signatureOf(now) === signature
+    underWay.isDone = held.size === 0 && isStillThere(snapshot)
     return underWay.isDone
   }
 
@@ -76,13 +76,20 @@ export class Writing {
   }
 
   /**
-   * Whether a program that can overwrite the file has it open. After `times.edit` the answer is no in any case. A positive answer is used
+   * Whether a program that can overwrite the file has it open, or has written to it while that was asked. After `times.edit` the answer is no in any case. A positive answer is used
    * again until `Holders` may look again.
    */
-  async isHeld({ fd, stats }: Snapshot): Promise<boolean> {
+  async isHeld(snapshot: Snapshot): Promise<boolean> {
+    const { fd, stats } = snapshot
     const underWay = this.#underWay
     if (!underWay || underWay.isDone || fd === undefined || !stats || performance.now() - underWay.began >= this.#times.edit) return false
     if (!underWay.isHeld || this.#holders.isRested) underWay.isHeld = await this.#holders.mayBeWrittenOver({ key: fileKeyOf(stats), fd })
-    return underWay.isHeld
+    return underWay.isHeld || !isStillThere(snapshot)
   }
+}
+
+/** Whether the file is still as it was: a program may have ended its work while it was looked for. */
+function isStillThere({ place, signature }: Snapshot): boolean {
+  const now = statSync(place.file, { bigint: true, throwIfNoEntry: false })
+  return now !== undefined && signatureOf(now) === signature
 }
