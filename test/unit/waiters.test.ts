@@ -7,7 +7,7 @@ import { LOBBY } from '../../server/room/room-name.ts'
 import { Rooms } from '../../server/room/rooms.ts'
 import { Deadlines, park, Waiters } from '../../server/room/waiters.ts'
 import { memoryStore } from '../../server/stores/memory.ts'
-import type { StoreWatcher } from '../../server/stores/store.ts'
+import type { Store, StoreWatcher } from '../../server/stores/store.ts'
 import { TIMES } from '../../server/times.ts'
 import { Answering } from '../helpers/answering.ts'
 import { clockOf } from '../helpers/clock.ts'
@@ -17,6 +17,7 @@ const test = ava.serial
 
 const stays = new Answering().setMaxListeners(0)
 const LONG = 60_000
+const LIMITS = { backlog: 10, maxMessage: 100, maxFile: 10_000 }
 
 /** Resolves when the wait has ended. */
 function wait(rooms: readonly Waiters[], deadlines: Deadlines, ms: number, answering: Answering): Promise<void> {
@@ -70,8 +71,40 @@ test('whoever goes away is forgotten at once', async (t) => {
   t.is(client.listenerCount('close'), 0)
 })
 
+test('a poll that has all that is known parks without a look; one that does not, or does not wait, looks first', async (t) => {
+  const store = memoryStore(LIMITS)
+  let looks = 0
+  const read: Store['read'] = (room) => {
+    looks += 1
+    return store.read(room)
+  }
+  const rooms = new Rooms({
+    store: { ...store, read },
+    memory: new Memory(1000),
+    leaseMs: LONG,
+    maxPeople: 10,
+    times: TIMES,
+    warn: () => t.fail(),
+  })
+  const looksOf = async (ms: number, news: boolean): Promise<number> => {
+    const before = looks
+    const request = new Answering()
+    const poll = { ms, tell: () => (news ? 'news' : undefined), hasNews: () => news }
+    const polled = rooms.during(request, () => rooms.until({ ...poll, rooms: [rooms.get(LOBBY, request)] }, request))
+    await setImmediate()
+    request.end()
+    await polled
+    return looks - before
+  }
+  t.is(await looksOf(LONG, false), 1, 'nothing is known of the room yet')
+  t.is(await looksOf(LONG, false), 0)
+  t.is(await looksOf(LONG, true), 1)
+  t.is(await looksOf(0, false), 1)
+  rooms.endWaits()
+})
+
 test('a store has to look for changes while somebody waits, and no longer', async (t) => {
-  const store = memoryStore({ backlog: 10, maxMessage: 100, maxFile: 10_000 })
+  const store = memoryStore(LIMITS)
   let watcher: StoreWatcher | undefined
   let attended = 0
   const watched = { ...store, watch: (given: StoreWatcher) => void (watcher = given), attend: () => void (attended += 1) }
