@@ -34,7 +34,7 @@ const MAX_QUIET_WAITS = 3
 export interface RoomFileOptions {
   /** Whether the store knows that nobody has written to the room yet. */
   readonly wasEmpty: boolean
-  /** Called each time the lock was taken. */
+  /** Called each time the lock's file is used, which stays open from then on. */
   readonly lockOpened: () => void
   readonly path: string
   readonly aside: Aside

@@ -63,7 +63,7 @@ export class RoomLock {
   /**
    * @param locate returns the present path of the lock's file
    * @param timeoutMs milliseconds that another process may hold the lock before `hold` fails
-   * @param opened called each time the lock was taken: its file stays open from then on, until `close`
+   * @param opened called each time the lock's file is used: it stays open from then on, until `close`
    */
   constructor(locate: () => string, timeoutMs: number, opened: () => void = () => {}) {
     this.#locate = locate
@@ -91,11 +91,9 @@ export class RoomLock {
   #lock(): Descriptor | undefined {
     for (;;) {
       const fd = (this.#fd ??= this.#open())
+      this.#opened()
       if (!tryLock(fd)) return undefined
-      if (this.#isStillCurrent(fd)) {
-        this.#opened()
-        return fd
-      }
+      if (this.#isStillCurrent(fd)) return fd
       this.close() // the file was removed, or the room is elsewhere now: others use another lock
     }
   }
