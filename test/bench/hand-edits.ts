@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { median, ms, printTable, quantile } from './numbers.ts'
+import { median, ms, printTable, quantile, spreadOfMs, type Figure } from './numbers.ts'
 import { start } from './servers.ts'
 import { timestampOf, Wire } from './wire.ts'
 
@@ -30,7 +30,7 @@ const EDITS: readonly (readonly [command: string, shows: RegExp])[] = [
   ['cp -p $O $F', /older.*"reset":true/],
 ]
 
-export async function handEdits(): Promise<void> {
+export async function handEdits(): Promise<readonly Figure[]> {
   const server = await start('roomfile file')
   const paths = { F: join(server.directory, 'bench.jsonl'), N: `${server.directory}/.new`, O: `${server.directory}/.older` }
   const shell = spawn('sh', { env: { ...process.env, ...paths }, stdio: ['pipe', 'ignore', 'inherit'] })
@@ -69,4 +69,5 @@ export async function handEdits(): Promise<void> {
   poster.close()
   poller.close()
   await server.stop()
+  return [...taken].map(([command, values]) => ({ what: `edit by hand → answer: ${command}`, value: spreadOfMs(values) }))
 }

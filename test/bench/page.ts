@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { chromium, type Browser } from 'playwright-core'
+import { CHROMIUM, pathOf } from '../helpers/programs.ts'
 import { run } from '../helpers/serve.ts'
-import { median, ms, printTable, quantile } from './numbers.ts'
+import { median, ms, printTable, quantile, spreadOfMs, type Figure } from './numbers.ts'
 
 const ROUNDS = 5
 const SIZES = [200, 2000]
@@ -29,15 +30,22 @@ interface Measured {
   frames: number[]
 }
 
-export async function page(): Promise<void> {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
+export async function page(): Promise<readonly Figure[]> {
+  const executablePath = pathOf(CHROMIUM)
+  if (executablePath === undefined) {
+    console.log('\nno page: Chromium is not installed')
+    return []
+  }
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
   const rows: string[][] = []
+  const figures: Figure[] = []
   for (const size of SIZES) {
     const { url, stop } = await serveMessages(size)
     const rounds: Measured[] = []
     for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(browser, url, size))
     await stop()
     const of = (pick: (one: Measured) => number): string => `${ms(median(rounds.map(pick)))} (${ms(Math.max(...rounds.map(pick)))})`
+    figures.push({ what: `the page, cold, ${size} messages: the first shown`, value: spreadOfMs(rounds.map(({ first }) => first)) })
     rows.push([
       String(size),
       of(({ first }) => first),
@@ -53,6 +61,7 @@ export async function page(): Promise<void> {
     ['messages', 'first shown', 'all drawn', 'longest task', 'frame while scrolling', 'its p99'],
     rows,
   )
+  return figures
 }
 
 async function serveMessages(size: number): Promise<{ url: string; stop: () => Promise<void> }> {

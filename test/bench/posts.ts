@@ -1,72 +1,94 @@
-/** Posts a second on keep-alive connections, each of which sends its next post when it has the answer to the last. Nobody polls. */
-import { median, ms, printTable, quantile, ratio, times } from './numbers.ts'
-import { cpuMs } from './processes.ts'
-import { KINDS, startAll, stopAll, type Kind, type Server } from './servers.ts'
-import { timestampOf, Wire } from './wire.ts'
+/**
+ * Posts a second, and what each costs: by one poster and by 20 (`posts`), and by fewer, more, with more kept, with longer messages, and into many
+ * rooms (`loads`). The file store is compared with the memory store, and with the raw writes of the same file.
+ */
+import { cells, HEAD, measureInTurns, Rounds } from './flood.ts'
+import { median, microseconds, ms, printTable, ratios, times, type Figure } from './numbers.ts'
+import { KINDS_OF_WRITES, ROOM, roomNames, startAll, stopAll, type Kind } from './servers.ts'
 
-const CONNECTIONS = 20
-const ROUNDS = 5
-const ROUND_MS = 1500
-const WARM_UP_MS = 1000
-
-interface Measured {
-  readonly rates: number[]
-  readonly latencies: number[]
-  /** Milliseconds of the server's core for each post. */
-  readonly cpu: number[]
-  /** How much of the time the server's core was its own: near 1, the server is what is measured. */
-  readonly busy: number[]
+interface Case {
+  readonly name: string
+  readonly posters: number
+  readonly rooms?: number
+  readonly backlog?: number
+  /** What stands in each room before; the backlog, where nothing is said. */
+  readonly lines?: number
+  readonly length?: number
 }
 
-async function flood(server: Server, durationMs: number): Promise<{ count: number; wall: number; latencies: number[] }> {
-  const wires = await Wire.openMany(server.port, CONNECTIONS)
-  const request = server.post('x'.repeat(100))
-  const latencies: number[] = []
-  const begin = performance.now()
-  const follow = async (wire: Wire): Promise<void> => {
-    for (let sent = performance.now(); sent - begin < durationMs;) {
-      timestampOf(await wire.fetch(request))
-      const now = performance.now()
-      latencies.push(now - sent)
-      sent = now
-    }
-  }
-  await Promise.all(wires.map(follow))
-  const wall = performance.now() - begin
-  for (const wire of wires) wire.close()
-  return { count: latencies.length, wall, latencies }
-}
+const ONE: Case = { name: 'one poster', posters: 1 }
+const TWENTY: Case = { name: '20 posters', posters: 20 }
 
-async function measure(server: Server, into: Measured): Promise<void> {
-  const before = cpuMs(server.pid)
-  const { count, wall, latencies } = await flood(server, ROUND_MS)
-  const cpu = cpuMs(server.pid) - before
-  into.rates.push((count / wall) * 1000)
-  for (const latency of latencies) into.latencies.push(latency)
-  into.cpu.push(cpu / count)
-  into.busy.push(cpu / wall)
-}
+const LOADS: readonly Case[] = [
+  { name: '10 posters', posters: 10 },
+  { name: '100 posters', posters: 100 },
+  { name: '1,000 posters', posters: 1000 },
+  { name: '1,000 rooms with a poster each', posters: 1000, rooms: 1000, lines: 20 },
+  { name: '20 posters, a backlog of 20,000', posters: 20, backlog: 20_000 },
+  { name: '20 posters, messages of 16 KiB', posters: 20, length: 16_384 },
+]
 
-export async function posts(): Promise<void> {
-  const servers = await startAll(KINDS)
-  const rows = servers.map((server) => ({ server, measured: { rates: [], latencies: [], cpu: [], busy: [] } as Measured }))
-  for (const server of servers) await flood(server, WARM_UP_MS)
-  for (let round = 0; round < ROUNDS; round++) for (const { server, measured } of rows) await measure(server, measured)
-  const of = (kind: Kind): Measured | undefined => rows.find(({ server }) => server.kind === kind)?.measured
-  printTable(
-    `posts a second: ${CONNECTIONS} connections, ${ROUNDS} rounds of ${ROUND_MS / 1000} s`,
-    ['', 'posts/s', 'latency', 'p99', 'server CPU/post', 'core busy', 'rate / bare', 'CPU / bare', 'CPU / memory'],
-    rows.map(({ server, measured: { rates: own, latencies, cpu, busy } }) => [
-      server.kind,
-      median(own).toFixed(0),
-      ms(median(latencies)),
-      ms(quantile(latencies, 0.99)),
-      `${(median(cpu) * 1000).toFixed(1)} µs`,
-      `${(median(busy) * 100).toFixed(0)} %`,
-      times(ratio(own, of('bare node:http')?.rates ?? [])),
-      times(ratio(cpu, of('bare node:http')?.cpu ?? [])),
-      times(ratio(cpu, of('roomfile memory')?.cpu ?? [])),
-    ]),
-  )
+const ROUNDS = 7
+const ROUND_MS = 600
+const LONG_ROUND_MS = 300
+
+type Measured = (kind: Kind) => Rounds | undefined
+
+async function measure(what: Case, roundMs: number): Promise<Measured> {
+  const { name, posters, rooms = 1, backlog = 200, lines = backlog, length = 100 } = what
+  const names = rooms === 1 ? [ROOM] : roomNames(rooms)
+  const servers = await startAll(KINDS_OF_WRITES, { backlog, length, rooms: names.map((room) => ({ name: room, lines })) })
+  const rows = servers.map((server) => new Rounds(server, { posters, rooms: names, length }))
+  await measureInTurns(rows, ROUNDS, roundMs)
+  const of: Measured = (kind) => rows.find(({ server }) => server.kind === kind)
+  print(name, rows, of)
   await stopAll(servers)
+  return of
+}
+
+function print(name: string, rows: readonly Rounds[], of: Measured): void {
+  const bare = of('bare node:http')
+  const raw = of('raw writes')
+  printTable(
+    `posts: ${name}, ${ROUNDS} rounds`,
+    ['', ...HEAD, 'rate / bare', 'CPU / bare', 'rate / raw writes', 'CPU / raw writes'],
+    [
+      ...rows.map((row) => [
+        row.server.kind,
+        ...cells(row),
+        times(ratios(row.rates, bare?.rates)),
+        times(ratios(row.cpu, bare?.cpu)),
+        times(ratios(row.rates, raw?.rates)),
+        times(ratios(row.cpu, raw?.cpu)),
+      ]),
+      ['a raw write alone', '', ms(median(raw?.writeMs ?? [])), '', microseconds(raw?.writeCpu ?? [])],
+    ],
+  )
+}
+
+/** @param of what was measured of each server */
+function fileAgainstMemory(name: string, of: Measured): Figure {
+  return { what: `posts/s, ${name}: file / memory`, value: times(ratios(of('roomfile file')?.rates ?? [], of('roomfile memory')?.rates)) }
+}
+
+export async function posts(): Promise<readonly Figure[]> {
+  const ofOne = await measure(ONE, ROUND_MS)
+  const ofTwenty = await measure(TWENTY, ROUND_MS)
+  const raw = ofOne('raw writes')
+  const file = ofOne('roomfile file')
+  return [
+    { what: 'CPU of a commit, one poster: file / raw write alone', value: times(ratios(file?.cpu ?? [], raw?.writeCpu)) },
+    { what: 'CPU of a commit, one poster: file / raw writes with node:http', value: times(ratios(file?.cpu ?? [], raw?.cpu)) },
+    fileAgainstMemory(TWENTY.name, ofTwenty),
+    {
+      what: 'posts/s, 20 posters: memory / bare',
+      value: times(ratios(ofTwenty('roomfile memory')?.rates ?? [], ofTwenty('bare node:http')?.rates)),
+    },
+  ]
+}
+
+export async function loads(): Promise<readonly Figure[]> {
+  const figures: Figure[] = []
+  for (const load of LOADS) figures.push(fileAgainstMemory(load.name, await measure(load, LONG_ROUND_MS)))
+  return figures
 }

@@ -41,6 +41,13 @@ export function cpuMs(pid: number): number {
   return tasks.reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]), 0) / 1e6
 }
 
+/** How often the threads of a process have waited for something and gone on: system calls that wait, counted by the kernel. */
+export function wakeUps(pid: number): number {
+  const ofTask = (task: string): number =>
+    Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8'))?.[1])
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + ofTask(task), 0)
+}
+
 /** The memory that a process has, in KiB. */
 export function rssKib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])

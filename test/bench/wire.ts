@@ -80,6 +80,11 @@ export function requestText(method: 'GET' | 'POST', path: string, body = ''): st
   return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: roomfile-bench\r\nAccept: */*\r\n${about}\r\n${body}`
 }
 
+/** The body of an answer, which is JSON. */
+export function bodyOf(answer: string): unknown {
+  return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))
+}
+
 /** The timestamp that an answer names, 0 if it names none. @throws when the server did not do what it was asked for */
 export function timestampOf(answer: string): number {
   if (!/^HTTP\/1\.1 20[0-4]/.test(answer)) throw new Error(`not the answer that was asked for: ${answer}`)

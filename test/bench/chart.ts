@@ -1,0 +1,116 @@
+/** Line charts as the text of an SVG image, one beside the other, both axes logarithmic. Readable on light and dark pages. Measures and writes nothing. */
+
+export interface Line {
+  readonly name: string
+  /** A value above 0 for each x. */
+  readonly ys: readonly number[]
+}
+
+export interface Chart {
+  readonly title: string
+  readonly xTitle: string
+  readonly unit: string
+  readonly xs: readonly number[]
+  /** The same names in all charts of an image, three at most. */
+  readonly lines: readonly Line[]
+}
+
+const WIDTH = 400
+const HEIGHT = 290
+const LEFT = 64
+const RIGHT = 20
+const TOP = 40
+const BOTTOM = 52
+const LEGEND = 34
+
+/** The lines differ in their marks as well, for those who see no colours. Each mark is drawn around 0,0. */
+const MARKS = ['<circle r="4"/>', '<rect x="-3.5" y="-3.5" width="7" height="7"/>', '<path d="M0-5 5 4H-5Z"/>']
+
+const STYLE = `
+  text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+  .title { font-weight: 600; font-size: 13px }
+  .grid { stroke: #d1d9e0 }
+  .line { fill: none; stroke-width: 2 }
+  .c0 { stroke: #0969da } .m0 { fill: #0969da }
+  .c1 { stroke: #bc4c00 } .m1 { fill: #bc4c00 }
+  .c2 { stroke: #59636e } .m2 { fill: #59636e }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #f0f6fc }
+    .grid { stroke: #3d444d }
+    .c0 { stroke: #4493f8 } .m0 { fill: #4493f8 }
+    .c1 { stroke: #f0883e } .m1 { fill: #f0883e }
+    .c2 { stroke: #9198a1 } .m2 { fill: #9198a1 }
+  }
+`
+
+/** @returns the text of an SVG file */
+export function chartSvg(charts: readonly Chart[]): string {
+  const width = WIDTH * charts.length
+  const names = charts[0]?.lines.map(({ name }) => name) ?? []
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${HEIGHT + LEGEND}" width="${width}" height="${HEIGHT + LEGEND}" role="img">
+<title>${charts.map(({ title, xTitle }) => `${title} against ${xTitle}`).join('; ')}</title>
+<style>${STYLE}</style>
+${charts.map((chart, i) => `<g transform="translate(${i * WIDTH} 0)">\n${drawn(chart)}\n</g>`).join('\n')}
+${names.map((name, i) => `<g transform="translate(${LEFT + i * 150} ${HEIGHT + 16})">${mark(i, 0, 0)}<text x="10" y="4">${name}</text></g>`).join('\n')}
+</svg>
+`
+}
+
+function drawn({ title, xTitle, unit, xs, lines }: Chart): string {
+  const right = WIDTH - RIGHT
+  const bottom = HEIGHT - BOTTOM
+  const ys = lines.flatMap((line) => line.ys)
+  const low = decadeBelow(Math.min(...ys))
+  const high = decadeAbove(Math.max(...ys))
+  const x = place(Math.min(...xs), Math.max(...xs), LEFT + 14, right - 14)
+  const y = place(low, high, bottom, TOP)
+  const ticks = decades(low, high)
+  return [
+    `<text class="title" x="${LEFT}" y="20">${title}</text>`,
+    ...ticks.map(
+      (value) =>
+        `<path class="grid" d="M${LEFT} ${y(value)}H${right}"/>${label(`${number(value)} ${unit}`, LEFT - 6, y(value) + 4, 'end')}`,
+    ),
+    ...xs.map((value) => label(number(value), x(value), bottom + 18, 'middle')),
+    label(xTitle, (LEFT + right) / 2, bottom + 38, 'middle'),
+    ...lines.map((line, i) =>
+      drawnLine(
+        i,
+        xs.map((value, n) => [x(value), y(line.ys[n] ?? low)] as const),
+      ),
+    ),
+  ].join('\n')
+}
+
+function drawnLine(i: number, points: readonly (readonly [x: number, y: number])[]): string {
+  return `<path class="line c${i}" d="M${points.map((point) => point.join(' ')).join('L')}"/>${points.map(([x, y]) => mark(i, x, y)).join('')}`
+}
+
+function mark(i: number, x: number, y: number): string {
+  return `<g class="m${i}" transform="translate(${x} ${y})">${MARKS[i] ?? ''}</g>`
+}
+
+function label(text: string, x: number, y: number, anchor: 'middle' | 'end'): string {
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`
+}
+
+/** Where a value stands between two ends of an axis, in tenths of a pixel. */
+function place(low: number, high: number, from: number, to: number): (value: number) => number {
+  return (value) => Math.round((from + ((to - from) * Math.log(value / low)) / Math.log(high / low)) * 10) / 10
+}
+
+function decadeBelow(value: number): number {
+  return 10 ** Math.floor(Math.log10(value))
+}
+
+function decadeAbove(value: number): number {
+  return 10 ** Math.ceil(Math.log10(value))
+}
+
+function decades(low: number, high: number): number[] {
+  return Array.from({ length: Math.round(Math.log10(high / low)) + 1 }, (_, i) => low * 10 ** i)
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en')
+}
