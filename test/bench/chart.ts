@@ -23,6 +23,9 @@ const TOP = 40
 const BOTTOM = 52
 const LEGEND = 34
 
+/** Between the frame and the first and last point. */
+const MARGIN = 14
+
 /** The lines differ in their marks as well, for those who see no colours. Each mark is drawn around 0,0. */
 const MARKS = ['<circle r="4"/>', '<rect x="-3.5" y="-3.5" width="7" height="7"/>', '<path d="M0-5 5 4H-5Z"/>']
 
@@ -51,7 +54,7 @@ export function chartSvg(charts: readonly Chart[]): string {
 <title>${charts.map(({ title, xTitle }) => `${title} against ${xTitle}`).join('; ')}</title>
 <style>${STYLE}</style>
 ${charts.map((chart, i) => `<g transform="translate(${i * WIDTH} 0)">\n${drawn(chart)}\n</g>`).join('\n')}
-${names.map((name, i) => `<g transform="translate(${LEFT + i * 150} ${HEIGHT + 16})">${mark(i, 0, 0)}<text x="10" y="4">${name}</text></g>`).join('\n')}
+${names.map((name, i) => `<g transform="translate(${LEFT + i * 150} ${HEIGHT + 16})">${mark(i, '0 0')}<text x="10" y="4">${name}</text></g>`).join('\n')}
 </svg>
 `
 }
@@ -59,56 +62,51 @@ ${names.map((name, i) => `<g transform="translate(${LEFT + i * 150} ${HEIGHT + 1
 function drawn({ title, xTitle, unit, xs, lines }: Chart): string {
   const right = WIDTH - RIGHT
   const bottom = HEIGHT - BOTTOM
-  const ys = lines.flatMap((line) => line.ys)
-  const low = decadeBelow(Math.min(...ys))
-  const high = decadeAbove(Math.max(...ys))
-  const x = place(Math.min(...xs), Math.max(...xs), LEFT + 14, right - 14)
-  const y = place(low, high, bottom, TOP)
-  const ticks = decades(low, high)
+  const grid = gridOf(lines.flatMap(({ ys }) => ys))
+  const x = place(xs, LEFT + MARGIN, right - MARGIN)
+  const y = place(grid, bottom, TOP)
   return [
     `<text class="title" x="${LEFT}" y="20">${title}</text>`,
-    ...ticks.map(
-      (value) =>
-        `<path class="grid" d="M${LEFT} ${y(value)}H${right}"/>${label(`${number(value)} ${unit}`, LEFT - 6, y(value) + 4, 'end')}`,
+    ...grid.map(
+      (value) => `<path class="grid" d="M${LEFT} ${y(value)}H${right}"/>${label(`${number(value)} ${unit}`, LEFT - 6, y(value), 'end')}`,
     ),
-    ...xs.map((value) => label(number(value), x(value), bottom + 18, 'middle')),
-    label(xTitle, (LEFT + right) / 2, bottom + 38, 'middle'),
-    ...lines.map((line, i) =>
-      drawnLine(
-        i,
-        xs.map((value, n) => [x(value), y(line.ys[n] ?? low)] as const),
-      ),
-    ),
+    ...xs.map((value) => label(number(value), x(value), bottom + 14, 'middle')),
+    label(xTitle, (LEFT + right) / 2, bottom + 34, 'middle'),
+    ...lines.map(({ ys }, i) => drawnLine(i, xs.map(x), ys.map(y))),
   ].join('\n')
 }
 
-function drawnLine(i: number, points: readonly (readonly [x: number, y: number])[]): string {
-  return `<path class="line c${i}" d="M${points.map((point) => point.join(' ')).join('L')}"/>${points.map(([x, y]) => mark(i, x, y)).join('')}`
+function drawnLine(i: number, xs: readonly number[], ys: readonly number[]): string {
+  const points = xs.map((x, n) => `${x} ${ys[n]}`)
+  return `<path class="line c${i}" d="M${points.join('L')}"/>${points.map((point) => mark(i, point)).join('')}`
 }
 
-function mark(i: number, x: number, y: number): string {
-  return `<g class="m${i}" transform="translate(${x} ${y})">${MARKS[i] ?? ''}</g>`
+function mark(i: number, point: string): string {
+  return `<g class="m${i}" transform="translate(${point})">${MARKS[i] ?? ''}</g>`
 }
 
 function label(text: string, x: number, y: number, anchor: 'middle' | 'end'): string {
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`
+  return `<text x="${x}" y="${y}" dy=".35em" text-anchor="${anchor}">${text}</text>`
 }
 
-/** Where a value stands between two ends of an axis, in tenths of a pixel. */
-function place(low: number, high: number, from: number, to: number): (value: number) => number {
-  return (value) => Math.round((from + ((to - from) * Math.log(value / low)) / Math.log(high / low)) * 10) / 10
+/** Where a value stands on an axis between two ends, the least and the greatest of some values; in tenths of a pixel. */
+function place(values: readonly number[], from: number, to: number): (value: number) => number {
+  const least = Math.min(...values)
+  const range = Math.log(Math.max(...values) / least)
+  return (value) => Math.round((from + ((to - from) * Math.log(value / least)) / range) * 10) / 10
 }
 
-function decadeBelow(value: number): number {
-  return 10 ** Math.floor(Math.log10(value))
-}
-
-function decadeAbove(value: number): number {
-  return 10 ** Math.ceil(Math.log10(value))
-}
-
-function decades(low: number, high: number): number[] {
-  return Array.from({ length: Math.round(Math.log10(high / low)) + 1 }, (_, i) => low * 10 ** i)
+/** The lines of a grid, from one at or below the least value to one above the greatest: 1, 2, 5, 10, 20, 50, … */
+function gridOf(values: readonly number[]): number[] {
+  const least = Math.min(...values)
+  const greatest = Math.max(...values)
+  const from = Math.floor(Math.log10(least))
+  const to = Math.floor(Math.log10(greatest)) + 1
+  const steps = Array.from({ length: to - from + 1 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** (from + i))).flat()
+  return steps.slice(
+    steps.findLastIndex((step) => step <= least),
+    steps.findIndex((step) => step > greatest) + 1,
+  )
 }
 
 function number(value: number): string {
