@@ -13,10 +13,10 @@ import { startAll, stopAll, type Kind, type Server } from './servers.ts'
 
 const IDLE_KINDS: readonly Kind[] = ['bare node:http', 'roomfile memory', 'roomfile file']
 const POLLS = 10_000
-const WINDOW_MS = 8000
+const WINDOW_MS = 5000
 
 /** After the last answer, until what it leaves to be done is done: timers of a second or two. */
-const SETTLE_MS = 3000
+const SETTLE_MS = 2500
 
 /** The calls that are named. */
 const NAMED = 3

@@ -29,7 +29,7 @@ const LOADS: readonly Case[] = [
 ]
 
 const ROUNDS = 7
-const ROUND_MS = 600
+const ROUND_MS = 500
 const LONG_ROUND_MS = 300
 
 type Measured = (kind: Kind) => Rounds | undefined
