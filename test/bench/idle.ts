@@ -15,8 +15,8 @@ const IDLE_KINDS: readonly Kind[] = ['bare node:http', 'roomfile memory', 'roomf
 const POLLS = 10_000
 const WINDOW_MS = 5000
 
-/** After the last answer, until what it leaves to be done is done: timers of a second or two. */
-const SETTLE_MS = 2500
+/** After the last answer, until what it leaves to be done is done: timers, and one large garbage collection. */
+const SETTLE_MS = 5000
 
 /** The calls that are named. */
 const NAMED = 3
@@ -28,7 +28,9 @@ interface Calls {
 }
 
 interface Idle {
+  /** Each of these is for a second; garbage collection since the server was left alone, the others after it has settled. */
   readonly cpuMs: number
+  readonly gcMs: number
   readonly wakeUps: number
   /** Undefined where strace cannot be used. */
   readonly calls: Calls | undefined
@@ -39,12 +41,12 @@ async function callsOf(pid: number): Promise<Calls> {
   const child = spawn('strace', ['-c', '-f', '-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
   let report = ''
   child.stderr.on('data', (chunk: Buffer) => (report += chunk.toString()))
-  const exited = once(child, 'exit')
+  const closed = once(child, 'close') // the table comes last: at 'exit' it may not have been read
   await once(child.stderr, 'data')
   if (!report.includes(' attached')) throw new Error(`strace says: ${report}`)
   await delay(WINDOW_MS)
   child.kill('SIGINT')
-  await exited
+  await closed
   return callsIn(report, WINDOW_MS / 1000)
 }
 
@@ -60,6 +62,7 @@ function callsIn(report: string, seconds: number): Calls {
 
 /** All at the same time: they do next to nothing. First without strace, which costs what it watches. */
 async function look(servers: readonly Server[]): Promise<Idle[]> {
+  const gcBefore = await Promise.all(servers.map((server) => server.gcMs())) // to be asked is work, too: before they settle
   await delay(SETTLE_MS)
   const before = servers.map(({ pid }) => ({ cpu: cpuMs(pid), wakes: wakeUps(pid) }))
   await delay(WINDOW_MS)
@@ -67,17 +70,23 @@ async function look(servers: readonly Server[]): Promise<Idle[]> {
     cpuMs: ((cpuMs(pid) - (before[i]?.cpu ?? NaN)) / WINDOW_MS) * 1000,
     wakeUps: ((wakeUps(pid) - (before[i]?.wakes ?? NaN)) / WINDOW_MS) * 1000,
   }))
+  const gc = await Promise.all(servers.map((server) => server.gcMs()))
   const calls = isUsable(STRACE) ? await Promise.all(servers.map(({ pid }) => callsOf(pid))) : []
-  return rates.map((rate, i) => ({ ...rate, calls: calls[i] }))
+  return rates.map((rate, i) => ({
+    ...rate,
+    gcMs: (((gc[i] ?? NaN) - (gcBefore[i] ?? NaN)) / (SETTLE_MS + WINDOW_MS)) * 1000,
+    calls: calls[i],
+  }))
 }
 
 function print(title: string, idles: readonly Idle[]): void {
   printTable(
     `idle: ${title}, ${WINDOW_MS / 1000} s`,
-    ['', 'CPU a second', 'wake-ups a second', 'system calls a second', 'the most frequent'],
-    idles.map(({ cpuMs: cpu, wakeUps: wakes, calls }, i) => [
+    ['', 'CPU a second', 'GC a second', 'wake-ups a second', 'system calls a second', 'the most frequent'],
+    idles.map(({ cpuMs: cpu, gcMs: gc, wakeUps: wakes, calls }, i) => [
       IDLE_KINDS[i] ?? '',
       `${(cpu * 1000).toFixed(0)} µs`,
+      `${(gc * 1000).toFixed(0)} µs`,
       wakes.toFixed(1),
       calls ? calls.perSecond.toFixed(1) : '-',
       calls ? calls.names : '-',
