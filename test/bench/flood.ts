@@ -85,11 +85,11 @@ export class Rounds {
   }
 }
 
-/** Measures some servers in turns, after a round that does not count. */
+/** Measures some servers in turns, there and back, so that none is always the one after the same other; after a round that does not count. */
 export async function measureInTurns(rows: readonly Rounds[], rounds: number, durationMs: number): Promise<void> {
   const cold = rows.map(({ server, load }) => new Rounds(server, load))
   for (const row of cold) await row.measure(durationMs)
-  for (let round = 0; round < rounds; round++) for (const row of rows) await row.measure(durationMs)
+  for (let round = 0; round < rounds; round++) for (const row of round % 2 === 0 ? rows : rows.toReversed()) await row.measure(durationMs)
 }
 
 export const HEAD = ['posts/s', 'latency', 'p99', 'CPU/post', 'core busy', 'GC of CPU'] as const
