@@ -192,15 +192,22 @@ class FileStore implements Store {
     try {
       return await this.#file(room).append(drafts)
     } finally {
-      this.#making.delete(room)
       this.#index.hint(room)
+      if (isNew) void this.#countMade(room)
     }
+  }
+
+  /** From the end of this look on, the index counts the room: until then it counts as one that is being made. */
+  async #countMade(room: RoomName): Promise<void> {
+    await this.#index.look().catch(() => undefined) // whoever needs the index looks again, and hears of it
+    this.#making.delete(room)
   }
 
   /** The lobby can always be made, because some clients know no other room. */
   async #makePlace(room: RoomName): Promise<void> {
     const { maxRooms } = this.#options
-    const isFull = (): boolean => this.#index.size + this.#making.size >= maxRooms && !this.#making.has(room)
+    const making = (): number => [...this.#making].filter((one) => !this.#index.has(one)).length
+    const isFull = (): boolean => this.#index.size + making() >= maxRooms && !this.#making.has(room)
     if (isFull()) await this.#index.lookForGone()
     if (isFull()) throw new RoomfileError('too_many_rooms', `there are ${maxRooms} rooms, and there may be no more`)
     this.#making.add(room)
