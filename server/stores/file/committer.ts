@@ -16,10 +16,10 @@ import { beginsWith, closeFile, digestOf, signatureOf, stateOfBytes, timestampOf
 import type { Known } from './known.ts'
 import type { Place } from './place.ts'
 import type { Reader, Seen } from './reader.ts'
-import { isVersion } from './replaced.ts'
 import type { RoomLock } from './room-lock.ts'
 import type { Sightings } from './sightings.ts'
 import { snapshotOf, type Snapshot } from './snapshot.ts'
+import { isVersion } from './version-name.ts'
 import type { Versions } from './versions.ts'
 
 /** How many times a commit is tried. It starts again when another program changed or replaced the file during the write. */

@@ -4,7 +4,7 @@
  * replaced has a name in the directory of versions. The name says which part of it is in the room, so that another process can go on after
  * a kill of this one.
  */
-import { closeSync, existsSync, fstatSync, lstatSync, openSync, readdirSync, renameSync, rmSync, watch, type FSWatcher } from 'node:fs'
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, renameSync, rmSync, watch, type FSWatcher } from 'node:fs'
 import { appendFile, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { tryLock, unlock } from 'fs-native-extensions'
@@ -28,6 +28,7 @@ import {
   type Part,
 } from './durable.ts'
 import { fileKeyOf, type FileKey, type Held, type Holders } from './holders.ts'
+import { findName, readName, versionName, type VersionName } from './version-name.ts'
 
 /**
  * How many versions of a room are kept for `grace` before it is checked which programs hold them: at 40 commits a second all of them. Each
@@ -99,40 +100,6 @@ export interface ReplacedOptions {
   readonly tooMany: (most: number) => void
   /** An error with one version: it is kept, and tried again. */
   readonly failed: (error: unknown) => void
-}
-
-/**
- * The name of a version that will be exchanged with the room's file. After the exchange, the replaced file has this name. The name has what
- * is needed to recognize that file (its inode), and to know which part of it is in the room.
- */
-export function versionName(timestamp: Timestamp, ino: bigint, { from, length, hash }: Part, end = from + length): string {
-  return [timestamp, ino, from, length, hash, end].join('.')
-}
-
-/** The name of a version that replaces no file. */
-export function firstVersionName(timestamp: Timestamp): string {
-  return `${timestamp}.new`
-}
-
-const NAME = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.([\w-]+)\.(\d+)$/
-
-/** Whether the file with this inode has a name in the directory of versions: then the process that replaced or adopted it watches it. */
-export function isVersion(ino: bigint, directory: string): boolean {
-  return existsSync(directory) && readdirSync(directory).some((name) => readName(name)?.ino === ino)
-}
-
-interface Named {
-  readonly timestamp: Timestamp
-  readonly ino: bigint
-  readonly base: Part
-  readonly end: number
-}
-
-function readName(name: string): Named | undefined {
-  const [whole, timestamp, ino, from, length, hash, end] = NAME.exec(name) ?? []
-  if (whole === undefined) return undefined
-  const base = { from: Number(from), length: Number(length), hash: hash ?? '' }
-  return { timestamp: Number(timestamp), ino: BigInt(ino ?? 0), base, end: Number(end) }
 }
 
 export class Replaced {
@@ -223,7 +190,7 @@ export class Replaced {
     return foreign
   }
 
-  async #adopt(path: string, { base, end }: Named): Promise<void> {
+  async #adopt(path: string, { base, end }: VersionName): Promise<void> {
     const fd = openFile(path)
     if (fd !== undefined) this.#add(fd, '', base, end, await tailOf(fd, end), path)
   }
@@ -398,9 +365,7 @@ export class Replaced {
   /** Handles a name that is gone: another process has carried lines over and has renamed the version, or somebody has removed the name. */
   async #findAgain(version: Version): Promise<void> {
     const directory = dirname(version.link ?? '')
-    const { ino } = version.stats
-    const names = existsSync(directory) ? readdirSync(directory) : []
-    const name = names.find((one) => readName(one)?.ino === ino && lstatSync(join(directory, one), { bigint: true }).ino === ino)
+    const name = findName(version.stats.ino, directory)
     version.link = name === undefined ? undefined : join(directory, name)
     version.end = Math.max(version.end, readName(name ?? '')?.end ?? 0)
     version.tail = await tailOf(version.fd, version.end)

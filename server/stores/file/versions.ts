@@ -14,8 +14,9 @@ import type { NewVersion, Put } from './disk-runs.ts'
 import { partOf, stateOfBytes, type Descriptor, type FileStats } from './durable.ts'
 import type { Holders } from './holders.ts'
 import type { Place } from './place.ts'
-import { firstVersionName, Replaced, versionName, type Version } from './replaced.ts'
+import { Replaced, type Version } from './replaced.ts'
 import type { Snapshot } from './snapshot.ts'
+import { firstVersionName, versionName } from './version-name.ts'
 
 /** How often to look for versions that other processes left, as a multiple of `grace` (times.ts). */
 const ADOPT_EVERY = 2
