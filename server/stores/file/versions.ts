@@ -14,7 +14,8 @@ import type { NewVersion, Put } from './disk-runs.ts'
 import { partOf, stateOfBytes, type Descriptor, type FileStats } from './durable.ts'
 import type { Holders } from './holders.ts'
 import type { Place } from './place.ts'
-import { Replaced, type Version } from './replaced.ts'
+import type { ReplacedVersion } from './replaced-version.ts'
+import { Replaced } from './replaced.ts'
 import type { Snapshot } from './snapshot.ts'
 import { firstVersionName, versionName } from './version-name.ts'
 
@@ -52,7 +53,7 @@ export class Versions {
   readonly #replaced: Replaced
   #timer: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined
   /** The version that the last commit replaced, until it is looked at. */
-  #newest: Version | undefined
+  #newest: ReplacedVersion | undefined
   /** When this process last looked for versions that others left (monotonic), and the state of their directory then. */
   #adoptedAt = -Infinity
   #adoptedState = ''
