@@ -72,11 +72,12 @@ test('a version that was never put in place is removed, and so is one that was n
 })
 
 /** A version that another one replaced, and all of which is in the room. @returns its path */
-async function replacedIn({ directory, nameFor }: Left): Promise<string> {
+async function replacedIn({ directory, versions, nameFor }: Left, timestamp = 1): Promise<string> {
   const before = join(directory, '.before')
   await writeFile(before, 'taken in already\n')
   const { ino } = await stat(before, { bigint: true })
-  const path = nameFor(1, ino, await readFile(before))
+  const path = nameFor(timestamp, ino, await readFile(before))
+  await mkdir(versions, { recursive: true })
   await rename(before, path)
   return path
 }
@@ -99,6 +100,19 @@ test('two servers find the same version: what is added to it is carried over onc
   for (const { url } of servers) while ((await poll(url, 'lobby')).msg !== 'late');
   for (const server of servers) await server.close()
   t.deepEqual(await said(there), ['one', 'late'])
+})
+
+test('a version is left to the process that replaced it just now, and is found later if that was killed', async (t) => {
+  const there = await left(t)
+  const server = await serve(t, { times: { grace: 50 } }, there.directory)
+  for (const msg of ['two', 'three']) await post(server.url, 'lobby', { msg }) // it has looked for versions by now
+  await untilSwept(server)
+  const replacedAt = Date.now() + 500
+  await appendFile(await replacedIn(there, replacedAt), 'late\n')
+  while (Date.now() < replacedAt) t.is((await poll(server.url, 'lobby', { wait: 0 })).msg, 'three')
+  while ((await poll(server.url, 'lobby', { wait: 0 })).msg !== 'late');
+  await server.close()
+  t.deepEqual(await said(there), ['one', 'two', 'three', 'late'])
 })
 
 /** Until no version of the rooms' files is left that is not theirs; a server that leaves one lets the test run into its timeout. */

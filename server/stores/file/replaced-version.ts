@@ -79,6 +79,11 @@ export class ReplacedVersion implements Held {
   #isAside = false
   /** When it is next checked which programs hold it (monotonic). */
   #until: number
+  /** Milliseconds from the last look to the next one, and when that is (monotonic). Each look that finds nothing doubles them. */
+  #pause: number
+  #lookAt = -Infinity
+  /** Whether a program held it when that was checked last. */
+  #isHeld = false
   /** Reports each write to it, while a program holds it. */
   #watcher: FSWatcher | undefined
 
@@ -97,6 +102,7 @@ export class ReplacedVersion implements Held {
     this.#state = state
     this.#since = now
     this.#until = now + options.times.grace
+    this.#pause = options.times.carry
   }
 
   /** A version that was just replaced. @param bytes those of `base` */
@@ -109,8 +115,13 @@ export class ReplacedVersion implements Held {
   static async leftBehind(options: ReplacedVersionOptions, path: string, { base, end }: VersionName): Promise<ReplacedVersion | undefined> {
     const fd = openFile(path)
     if (fd === undefined) return undefined
-    const tail = await tailOf(fd, end)
-    return new ReplacedVersion(options, { fd, state: '', base, link: path }, end, tail)
+    try {
+      const tail = await tailOf(fd, end)
+      return new ReplacedVersion(options, { fd, state: '', base, link: path }, end, tail)
+    } catch (error) {
+      await closeFile(fd)
+      throw error
+    }
   }
 
   /**
@@ -142,21 +153,30 @@ export class ReplacedVersion implements Held {
     return this.#until < performance.now()
   }
 
+  /** Whether it is time for another look. Of the versions of a busy room, most are never written to again: they are looked at ever less often. */
+  get isLookDue(): boolean {
+    return this.#isHeld || this.#lookAt < performance.now()
+  }
+
   /** Whether it has bytes that still have to be carried over, or kept aside. */
   get hasMore(): boolean {
-    if (this.#isOverwritten) return this.isUnsaved
-    return fstatSync(this.fd).size > this.#end
+    return this.#hasMore(fstatSync(this.fd).size)
+  }
+
+  #hasMore(size: number): boolean {
+    return this.#isOverwritten ? !this.#isAside && size > 0 : size > this.#end
   }
 
   /** Whether it was overwritten, and its bytes are not kept anywhere else. */
   get isUnsaved(): boolean {
-    return this.#isOverwritten && !this.#isAside && fstatSync(this.fd).size > 0
+    return this.#isOverwritten && this.hasMore
   }
 
   /** A program holds it: from now on a file watch reports what it writes. */
   keep(): void {
     const { times, written } = this.#options
     this.#until = performance.now() + times.grace
+    this.#isHeld = true
     if (this.#watcher) return
     try {
       const heard = (): void => written(Math.min(TOGETHER, times.carry))
@@ -199,7 +219,9 @@ export class ReplacedVersion implements Held {
     const stats = fstatSync(this.fd, { bigint: true })
     const [state, size, now] = [stateOfBytes(stats), Number(stats.size), performance.now()]
     const isChanged = state !== this.#state
-    if (!isChanged && !this.hasMore) return false
+    this.#pause = isChanged ? this.#options.times.carry : Math.min(2 * this.#pause, this.#options.times.grace)
+    this.#lookAt = now + this.#pause
+    if (!isChanged && !this.#hasMore(size)) return false
     if (this.#link !== undefined && !existsSync(this.#link)) await this.#findAgain(dirname(this.#link))
     if (isChanged) {
       this.#since = now
@@ -245,10 +267,11 @@ export class ReplacedVersion implements Held {
     const taken = (isAll && isQuiet) || (!isAll && whole === 0) ? length : whole
     if (taken === 0) return false
     const lines = this.#options.newIn(bytes.subarray(0, taken))
+    const tail = await tailOf(this.fd, this.#end + taken)
     if (lines.length > 0) await appendFile(this.#options.file(), lines)
     this.#end += taken
+    this.#tail = tail
     this.#rename()
-    this.#tail = await tailOf(this.fd, this.#end)
     return true
   }
 

@@ -38,6 +38,14 @@ export interface ReplacedOptions extends ReplacedVersionOptions {
   readonly failed: (error: unknown) => void
 }
 
+/** What another process left, besides the versions that are watched again. */
+export interface LeftBehind {
+  /** The paths of the files that a person had put in the room's place. */
+  readonly foreign: readonly string[]
+  /** Whether nothing was left to the process that replaced it. */
+  readonly isAll: boolean
+}
+
 export class Replaced {
   readonly #options: ReplacedOptions
   /** In the order in which they were added. */
@@ -85,15 +93,19 @@ export class Replaced {
    * Finds the versions that another process left. A replaced version is watched again. A new version that was never put in place is
    * removed. Any other file was put in the room's place by a person, at the moment when a process was killed. Only under the lock.
    * @param before versions that were replaced later than this are left to the process that replaced them
-   * @returns the paths of the files that a person had put in the room's place
    */
-  async adopt(directory: string, before: Timestamp): Promise<string[]> {
+  async adopt(directory: string, before: Timestamp): Promise<LeftBehind> {
     const foreign: string[] = []
+    let isAll = true
     const known = new Set(this.#versions.map(({ link }) => link))
     for (const name of (await readdir(directory).catch(unlessMissing)) ?? []) {
       const path = join(directory, name)
       const named = readName(name)
-      if (known.has(path) || (named && named.timestamp > before)) continue
+      if (known.has(path)) continue
+      if (named && named.timestamp > before) {
+        isAll = false
+        continue
+      }
       try {
         const stats = lstatSync(path, { bigint: true })
         if (!stats.isFile()) continue
@@ -104,7 +116,7 @@ export class Replaced {
         this.#options.failed(error)
       }
     }
-    return foreign
+    return { foreign, isAll }
   }
 
   async #adopt(path: string, name: VersionName): Promise<void> {
@@ -145,13 +157,14 @@ export class Replaced {
   }
 
   /**
-   * Looks at all versions. Then lets go of those in `asked` that no program holds. Only under the lock.
+   * Looks at the versions for which it is time. Then lets go of those in `asked` that no program holds. Only under the lock.
    * @param held the versions in `asked` that programs hold
    * @returns whether lines were carried over
    */
   async look(asked: readonly Held[], held: ReadonlySet<FileKey>): Promise<boolean> {
     let carried = false
-    for (const version of this.#versions.slice()) carried = (await this.#lookAt(version)) || carried
+    const due = this.#versions.filter(({ isLookDue }) => isLookDue)
+    for (const version of due) carried = (await this.#lookAt(version)) || carried
     const isAsked = new Set(asked.map(({ key }) => key))
     for (const version of this.#versions.slice()) {
       if (!isAsked.has(version.key)) continue

@@ -167,8 +167,9 @@ export class Versions {
     const before = this.#adoptedAt === -Infinity ? Infinity : Date.now() - this.#adoptAge
     this.#adoptedAt = performance.now()
     try {
-      for (const foreign of await this.#replaced.adopt(placeNow().versions, before)) await this.#keepForeign(foreign)
-      this.#adoptedState = this.#replaced.isEmpty ? this.#directoryState : '' // '': look again later, for those that are too young now
+      const { foreign, isAll } = await this.#replaced.adopt(placeNow().versions, before)
+      for (const path of foreign) await this.#keepForeign(path)
+      this.#adoptedState = isAll && this.#replaced.isEmpty ? this.#directoryState : '' // '': look again later, for those that are too young now
     } catch (error) {
       warn('could not look for what a killed process left', { room, error })
     }
