@@ -94,7 +94,8 @@ export class RoomFile {
 
   /**
    * What the room holds. The file is read only if it changed. If another process holds the lock, or if a change cannot be taken in, the
-   * read does not fail: it returns what is known, or what the file says. Calls that come during a look share the next one.
+   * read does not fail: it returns what is known, or what the file says. If neither says anything yet, it waits for the lock as a post does.
+   * Calls that come during a look share the next one.
    */
   read(): Promise<Backlog> {
     return this.#during(this.#read)
@@ -103,6 +104,10 @@ export class RoomFile {
   readonly #read = sharing(() =>
     this.#look()
       .catch((error: unknown) => this.#inTurn(() => this.#readInSpiteOf(error)))
+      .catch((error: unknown) => {
+        if (!isBusy(error)) throw error
+        return this.#look(this.#options.times.lock)
+      })
       .catch((error: unknown) => {
         throw fromSystem(error, 'not_readable')
       }),
@@ -129,11 +134,12 @@ export class RoomFile {
     }
   })
 
-  async #look(): Promise<Backlog> {
+  /** @param lockMs milliseconds to wait for the lock */
+  async #look(lockMs?: number): Promise<Backlog> {
     const { times } = this.#options
     const sameAsBefore = await this.#inTurn(async () => this.#knownIfUnchanged())
     if (sameAsBefore) return sameAsBefore
-    const wait = this.#busySince === undefined ? times.readLock : 0
+    const wait = lockMs ?? (this.#busySince === undefined ? times.readLock : 0)
     for (let waits = MAX_QUIET_WAITS; ; waits--) {
       const taken = await this.#locked(() => this.#committer.commit([], this.#known.backlog !== undefined || waits > 0), wait)
       const backlog = taken?.backlog ?? this.#known.backlog
@@ -160,11 +166,10 @@ export class RoomFile {
   /** What a read returns when the look failed. */
   async #readInSpiteOf(error: unknown): Promise<Backlog> {
     const { warn, times } = this.#options
-    const isBusy = error instanceof RoomfileError && error.code === 'room_busy'
     const now = performance.now()
     const since = this.#busySince ?? now
-    if (!isBusy || now - since > times.lock) warn('could not take in what was written to a room', { room: this.#name, error })
-    if (!isBusy) return this.#asItStands(error)
+    if (!isBusy(error) || now - since > times.lock) warn('could not take in what was written to a room', { room: this.#name, error })
+    if (!isBusy(error)) return this.#asItStands(error)
     this.#lookAgainSoon()
     const signature = this.#signatureNow()
     const isSame = signature === this.#busy?.signature
@@ -336,4 +341,9 @@ export class RoomFile {
       this.#options.lookAgain()
     }, this.#writing.nextLook + 5)
   }
+}
+
+/** Whether another process has the lock. */
+function isBusy(error: unknown): boolean {
+  return error instanceof RoomfileError && error.code === 'room_busy'
 }
