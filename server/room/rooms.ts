@@ -29,12 +29,12 @@ export interface Poll<T> {
    * What there is to tell; undefined when there is nothing yet, a promise where it has to be read first. Called when the rooms are up to date, and
    * after each wake-up.
    */
-  readonly tell: () => T | undefined | Promise<T | undefined>
+  tell(): T | undefined | Promise<T | undefined>
   /**
    * Whether there may be something to tell, as far as is known. A poll that has nothing to be told parks without a look at its rooms: it is as
    * one that parked a moment earlier, and the store tells of what happens to them. @default the rooms are looked at first
    */
-  readonly hasNews?: () => boolean
+  hasNews?(): boolean
   /** What else wakes it. */
   readonly more?: readonly Waiters[]
   /** Brings a room up to date, where `room.look()` alone will not do. */
@@ -60,6 +60,10 @@ export interface RoomsPage {
   readonly next?: RoomName | undefined
 }
 
+const NO_ROOMS: readonly Room[] = []
+
+const lookAt = (room: Room): Promise<void> => room.look()
+
 export class Rooms {
   readonly #store: Store
   readonly #times: Times
@@ -70,7 +74,7 @@ export class Rooms {
   /** The pages that were made of what the store lists. */
   readonly #pages = new WeakMap<readonly (RoomSummary | BrokenRoom)[], RoomsPage>()
   /** The rooms that each request has asked for, until its answer is taken. */
-  readonly #used = new Map<Answering, Room[]>()
+  readonly #used = new Map<Answering, readonly Room[]>()
   readonly #deadlines = new Deadlines()
   /** Looks at the rooms that somebody waits in, in case the store missed a change; undefined while nobody waits. */
   #safety: NodeJS.Timeout | undefined
@@ -105,7 +109,7 @@ export class Rooms {
     const room = this.#rooms.get(name) ?? new Room(name, this.#around)
     this.#rooms.set(name, room)
     if (used.includes(room)) return room
-    used.push(room)
+    this.#used.set(answering, [...used, room])
     room.hold()
     return room
   }
@@ -123,20 +127,25 @@ export class Rooms {
   }
 
   /** Runs the work of a request. The rooms that it gets are in use until it is done, and its answer was taken or its client has gone away. */
-  async during<T>(answering: Answering, work: () => T | Promise<T>): Promise<T> {
-    const used: Room[] = []
-    this.#used.set(answering, used)
-    try {
-      return await work()
-    } finally {
-      if (answering.closed) this.#endUse(answering, used)
-      else answering.on('close', () => this.#endUse(answering, used))
+  during<T>(answering: Answering, work: () => T | Promise<T>): T | Promise<T> {
+    this.#used.set(answering, NO_ROOMS)
+    const release = (): void => {
+      for (const room of this.#used.get(answering) ?? NO_ROOMS) room.release()
+      this.#used.delete(answering)
     }
-  }
-
-  #endUse(answering: Answering, used: readonly Room[]): void {
-    this.#used.delete(answering)
-    for (const room of used) room.release()
+    const end = (): void => {
+      if (answering.closed) release()
+      else answering.on('close', release)
+    }
+    let isUnderWay = false
+    try {
+      const result = work()
+      isUnderWay = result instanceof Promise
+      if (result instanceof Promise) result.then(end, end) // the caller hears of an error
+      return result
+    } finally {
+      if (!isUnderWay) end()
+    }
   }
 
   /** Whether a post to this room would make it. */
@@ -154,21 +163,22 @@ export class Rooms {
   }
 
   async #wait<T>(poll: Poll<T>, answering: Answering): Promise<T | undefined> {
-    const { rooms, ms, look = (room) => room.look() } = poll
+    const { rooms, ms, look = lookAt } = poll
     const parksAtOnce = ms > 0 && poll.hasNews?.() === false && rooms.every((room) => room.isKnown)
     if (!parksAtOnce) await Promise.all(rooms.map(look))
     return this.#untilTold(poll, performance.now() + ms * (1 - JITTER * Math.random()), answering)
   }
 
   /** @param end when the wait ends (monotonic) */
-  #untilTold<T>({ rooms, tell, more }: Poll<T>, end: number, answering: Answering): Promise<T | undefined> {
+  #untilTold<T>(poll: Poll<T>, end: number, answering: Answering): Promise<T | undefined> {
+    const { rooms, more } = poll
     const inRooms = rooms.map((room) => room.waiters)
-    const waiters = more ? [...inRooms, ...more] : inRooms
+    const waiters = more && more.length > 0 ? [...inRooms, ...more] : inRooms
     return new Promise((resolve, reject) => {
       // From the question to parking nothing else runs: what changes later wakes the wait.
       const ask = (): void => {
         try {
-          const told = tell()
+          const told = poll.tell()
           if (told instanceof Promise) return void told.then((read) => (read === undefined ? ask() : resolve(read)), reject)
           const left = end - performance.now()
           if (told !== undefined || left <= 0 || answering.closed || this.#closing) resolve(told)

@@ -29,9 +29,9 @@ const LIMITS: Limits = { backlog: 200, maxMessage: 64 * 1024, maxFile: 8 * MIB }
 const named = (name: string): RoomName => name as RoomName
 
 /** Polls many rooms as a request does, whose client has not taken its answer yet. */
-function pollMany(rooms: Rooms, request: Answering, poll: string, ms: number): Promise<Pieces> {
+async function pollMany(rooms: Rooms, request: Answering, poll: string, ms: number): Promise<Pieces> {
   const get = (name: RoomName): Room => rooms.get(name, request)
-  return rooms.during(request, async () => {
+  return await rooms.during(request, async () => {
     const many = pollOfMany(questionsIn(poll), { ms, get, look: (room) => room.look() })
     return (await rooms.until(many, request)) ?? NO_NEWS
   })

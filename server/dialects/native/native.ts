@@ -4,13 +4,11 @@
  */
 import fresh from 'fresh'
 import parseRange from 'range-parser'
-import type { News } from '../../room/backlog.ts'
 import { BUDGETS } from '../../budgets.ts'
 import { checkedCid, draftOf } from '../../room/draft.ts'
 import { quoted, RoomfileError } from '../../errors.ts'
 import {
   formIn,
-  parseTimestamp,
   JSON_TYPE,
   queryValue,
   readBody,
@@ -23,19 +21,18 @@ import {
   type Body,
   type Handler,
   type Request,
+  type Response,
 } from '../../http/http.ts'
 import type { Timestamp } from '../../room/message.ts'
 import { checkedNick, type SessionId } from '../../room/presence.ts'
+import type { News } from '../../room/backlog.ts'
 import type { Room, Told } from '../../room/room.ts'
 import { roomName, type RoomName } from '../../room/room-name.ts'
 import type { Store } from '../../stores/store.ts'
 import { attendanceJson, encodeWith, listJson, ready } from '../answer.ts'
 import { beginSession, park, takePost, type DialectOptions } from '../dialect.ts'
-import { NO_NEWS, parseVersion, pollOfMany, questionsIn } from './many-rooms.ts'
-
-/** Seconds. */
-const DEFAULT_WAIT = 25
-const MAX_WAIT = 60
+import { NO_NEWS, pollOfMany, questionsIn } from './many-rooms.ts'
+import { PollOfOne, waitIn } from './one-room.ts'
 
 /** Bytes for the other fields of a form or a JSON object. */
 const OTHER_FIELDS = 4096
@@ -71,28 +68,8 @@ export function native(options: NativeOptions): Native {
     },
 
     async poll(req, res) {
-      const room = rooms.get(nameIn(req), res)
-      const ms = waitIn(req)
-      const presence = queryValue(req, 'presence')
-      const version = presence === undefined ? undefined : parseVersion(presence)
-      const session = queryValue(req, 'session')
-      const isHead = req.method === 'HEAD'
-      const timestampFor = timestampIn(req)
-      let timestamp: Timestamp | undefined
-      const tell = (): News | Told | undefined | Promise<Told | undefined> => {
-        timestamp ??= timestampFor(room.timestamp)
-        if (isHead) return timestamp === room.timestamp ? undefined : room.emptyAnswer // a HEAD gets no body, so none is made
-        return room.news(timestamp) ?? (isNews(room, version) ? room.emptyAnswer : undefined)
-      }
-      const hasNews = (): boolean => timestampFor(room.timestamp) !== room.timestamp || isNews(room, version)
-      const more = version === undefined ? [] : [room.presence.waiters]
-      const around = session === undefined ? undefined : (wait: () => Promise<News | undefined>) => room.presence.attend(session, wait)
-      const news = await park(options, req, res, { rooms: [room], ms, hasNews, tell, more, around })
-      if (isConditional(req) && !news) return sendNotModified(res, validators(room.timestamp))
-      const told = news ?? room.emptyAnswer
-      if (isHead) return sendHead(res, validators(told.timestamp))
-      if (!isNews(room, version)) return sendReady(res, 200, ready(told, validators(told.timestamp)))
-      send(res, 200, JSON_TYPE, encodeWith(told, { presence: room.presence.since(version) }), validators(told.timestamp))
+      const poll = new PollOfOne(req, rooms.get(nameIn(req), res))
+      answerOne(res, poll, await park(options, req, res, poll))
     },
 
     async rooms(req, res) {
@@ -151,6 +128,16 @@ export function native(options: NativeOptions): Native {
   }
 }
 
+/** @param news undefined when the wait ended with nothing */
+function answerOne(res: Response, poll: PollOfOne, news: News | Told | undefined): void {
+  const { room, presence } = poll
+  if (poll.isConditional && !news) return sendNotModified(res, validators(room.timestamp))
+  const told = news ?? room.emptyAnswer
+  if (poll.isHead) return sendHead(res, validators(told.timestamp))
+  if (!presence) return sendReady(res, 200, ready(told, validators(told.timestamp)))
+  send(res, 200, JSON_TYPE, encodeWith(told, { presence }), validators(told.timestamp))
+}
+
 function nameIn(req: Request): RoomName {
   return roomName(req.params['room'] ?? '')
 }
@@ -198,54 +185,6 @@ function objectIn(text: string): Fields {
   return { ...value }
 }
 
-/** How long a poll may wait, in milliseconds: `wait=S`, or `Prefer: wait=S` (RFC 7240). */
-function waitIn(req: Request): number {
-  if (req.method === 'HEAD') return 0
-  const asked = queryValue(req, 'wait')
-  if (asked === undefined) return Math.min(Number(preferredWait(req) ?? DEFAULT_WAIT), MAX_WAIT) * 1000
-  const seconds = /^\d+(\.\d+)?$/.test(asked) ? Number(asked) : NaN
-  if (!(seconds <= MAX_WAIT)) throw new RoomfileError('bad_wait', `wait is a number of seconds from 0 to ${MAX_WAIT}, not ${quoted(asked)}`)
-  return seconds * 1000
-}
-
-function preferredWait({ headers }: Request): string | undefined {
-  return /(?:^|[,;])\s*wait\s*=\s*"?(\d+(?:\.\d+)?)"?\s*(?:$|[,;])/i.exec(String(headers['prefer'] ?? ''))?.[1]
-}
-
-/** Whether it may be answered with 304. */
-function isConditional(req: Request): boolean {
-  return req.headers['if-none-match'] !== undefined || (queryValue(req, 'timestamp') === undefined && modifiedIn(req) !== undefined)
-}
-
-/** Milliseconds since the epoch, in whole seconds. */
-function modifiedIn(req: Request): number | undefined {
-  const header = req.headers['if-modified-since']
-  const modified = header === undefined ? NaN : Date.parse(header)
-  return Number.isNaN(modified) ? undefined : modified
-}
-
-/**
- * The timestamp that a client asks with: `timestamp=T`, or else what the validators of its last answer say in a room at timestamp `now`; 0 where
- * it sends neither.
- * @throws RoomfileError `bad_timestamp`
- */
-function timestampIn(req: Request): (now: Timestamp) => Timestamp {
-  const asked = queryValue(req, 'timestamp')
-  if (asked !== undefined) {
-    const timestamp = parseTimestamp(asked)
-    return () => timestamp
-  }
-  const etags = req.headers['if-none-match']
-  const modified = modifiedIn(req)
-  if (etags?.trim() === '*') return (now) => now
-  if (etags !== undefined) {
-    const known = [...etags.matchAll(/"(\d{1,16})"/g)].map(([, digits]) => Number(digits))
-    return (now) => (known.includes(now) ? now : Math.max(0, ...known))
-  }
-  if (modified === undefined) return () => 0
-  return (now) => (Math.floor(now / 1000) * 1000 === modified ? now : modified + 999)
-}
-
 /**
  * The validators of a room at a timestamp. Last-Modified has a resolution of one second, so it is sent only when that second is over: then no later
  * message can have the same (RFC 9110, 8.8.2.2).
@@ -263,10 +202,6 @@ type Validators = Readonly<Record<'ETag' | 'Last-Modified', string>> | { readonl
 
 /** Those that were made last: all polls of a room are answered with the same. */
 let latest = { timestamp: NaN, isOver: false, validators: { ETag: '' } as Validators }
-
-function isNews(room: Room, version: number | undefined): version is number {
-  return version !== undefined && version !== room.presence.version
-}
 
 /** How many rooms a page of the list may have. */
 function listLimitIn(req: Request): number {
