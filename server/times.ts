@@ -31,7 +31,7 @@ export interface Times {
   readonly grace: number
   /** How often replaced files are read again for lines that such a program has added. */
   readonly carry: number
-  /** A file whose mtime is older than this is not an edit of the present room: it is a backup that somebody restores. */
+  /** A file that was made (its birth time) longer ago than this is not an edit of the present room: it is a backup that somebody restores. */
   readonly backup: number
   /** How often it is checked that the watched directory has not been replaced; without a watch, how often rooms are read. */
   readonly directoryLook: number
