@@ -4,6 +4,7 @@
  */
 import fresh from 'fresh'
 import parseRange from 'range-parser'
+import type { News } from '../../room/backlog.ts'
 import { BUDGETS } from '../../budgets.ts'
 import { checkedCid, draftOf } from '../../room/draft.ts'
 import { quoted, RoomfileError } from '../../errors.ts'
@@ -25,7 +26,6 @@ import {
 } from '../../http/http.ts'
 import type { Timestamp } from '../../room/message.ts'
 import { checkedNick, type SessionId } from '../../room/presence.ts'
-import type { News } from '../../room/backlog.ts'
 import type { Room, Told } from '../../room/room.ts'
 import { roomName, type RoomName } from '../../room/room-name.ts'
 import type { Store } from '../../stores/store.ts'
